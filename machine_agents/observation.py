@@ -1,21 +1,38 @@
-"""Observations: what a source says about one signal at one moment, in exact integers and words.
+"""Observations: what a source saw, in signal terms. The one value that passes between a source and the registers.
 
-Signals and their values (`None` = unavailable or of bad quality):
+Signals, and what their exact values mean:
 
-- `power` bool · `mode` automatic|mdi|manual|setup|other · `execution` active|interrupted|feed_hold|stopped|ready|other
-- `spindle.S1.speed` in 1/1000 per minute · `spindle.S1.load` in 1/1000 of rated load (any number of spindles)
-- `axis.X.position` in micrometres (any number of axes) · `feed` actual path feed in micrometres per second
-- `counter.power_on|auto|cut` the control's own time counters in ms · `energy` counter in mWh · `parts` counter
-- `replayed` bool: a recording is played back · `heartbeat` the source's clock, ms since 1970 (UTC)
+| signal | value |
+| --- | --- |
+| `power` | bool: the control is switched on |
+| `mode` | "automatic", "mdi", "manual", "setup" or "other" |
+| `execution` | "active", "interrupted", "feed_hold", "stopped", "ready" or "other" |
+| `spindle.S1.speed` | 1/1000 revolutions per minute |
+| `spindle.S1.load` | 1/1000 of rated load |
+| `axis.X.position` | micrometres |
+| `feed` | actual path feed in micrometres per second |
+| `counter.power_on`, `counter.auto`, `counter.cut` | the controller's own time counters in milliseconds |
+| `energy` | milliwatt hours of a cumulative meter |
+| `parts` | the control's part counter |
+| `replayed` | bool: what is seen is a recording played back |
+| `heartbeat` | milliseconds since 1970 UTC: proof of life, and the clock |
+
+Any number of spindles (S1, S2, ...) and axes. A signal's value holds until its next value.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
+HEARTBEAT = "heartbeat"
+REPLAYED = "replayed"
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A signal's value as of `source_time`, the source's own timestamp in UTC."""
+    """One value of one signal. `value` is None when it is unavailable or of bad quality: that ends the value before.
+
+    `source_time` is the source's own timestamp, UTC.
+    """
 
     signal: str
     value: int | str | bool | None

@@ -18,12 +18,21 @@ amounts = st.integers(-(10**12), 10**12).map(lambda minor: Money(minor, "CNY"))
 
 def test_postings_that_do_not_sum_to_zero_are_refused() -> None:
     with pytest.raises(Unbalanced, match="does not sum to zero"):
-        JournalEntry(OWNER, "test", uuid4(), DAY, "off by one", (Posting("cash", Money(2, "CNY")), Posting("fees", Money(-1, "CNY"))))
+        JournalEntry(
+            OWNER,
+            "test",
+            uuid4(),
+            DAY,
+            "off by one",
+            (Posting("cash", Money(2, "CNY")), Posting("fees", Money(-1, "CNY"))),
+        )
 
 
 def test_each_currency_balances_on_its_own() -> None:
     with pytest.raises(Unbalanced):
-        JournalEntry(OWNER, "test", uuid4(), DAY, "mixed", (Posting("cash", Money(1, "CNY")), Posting("fees", Money(-1, "EUR"))))
+        JournalEntry(
+            OWNER, "test", uuid4(), DAY, "mixed", (Posting("cash", Money(1, "CNY")), Posting("fees", Money(-1, "EUR")))
+        )
 
 
 def test_an_account_outside_the_chart_is_refused() -> None:
@@ -37,7 +46,9 @@ def test_account_names_and_numbers_are_unique() -> None:
 
 @given(st.dictionaries(st.sampled_from(CATEGORIES), amounts), amounts)
 def test_an_invoice_entry_balances_and_charges_the_lessee(nets: dict[str, Money], tax: Money) -> None:
-    entry = entry_for_invoice(invoice=uuid4(), number="X", owner=OWNER, lessee=LESSEE, booked_on=DAY, nets=nets, tax=tax)
+    entry = entry_for_invoice(
+        invoice=uuid4(), number="X", owner=OWNER, lessee=LESSEE, booked_on=DAY, nets=nets, tax=tax
+    )
     assert set(sums(entry.postings).values()) <= {0}
     assert entry.postings[0].amount.minor == sum(net.minor for net in nets.values()) + tax.minor
     assert entry.postings[0].counterparty == LESSEE
@@ -46,7 +57,15 @@ def test_an_invoice_entry_balances_and_charges_the_lessee(nets: dict[str, Money]
 @given(amounts, amounts, amounts, st.booleans())
 def test_a_payment_entry_balances(amount: Money, allocated: Money, fee: Money, by_card: bool) -> None:
     entry = entry_for_payment(
-        payment=uuid4(), owner=OWNER, payer=LESSEE, booked_on=DAY, amount=amount, allocated=allocated, by_card=by_card, fee=fee, text="p"
+        payment=uuid4(),
+        owner=OWNER,
+        payer=LESSEE,
+        booked_on=DAY,
+        amount=amount,
+        allocated=allocated,
+        by_card=by_card,
+        fee=fee,
+        text="p",
     )
     settled = sum(posting.amount.minor for posting in entry.postings if posting.account == "receivable")
     assert settled == -allocated.minor
@@ -54,9 +73,16 @@ def test_a_payment_entry_balances(amount: Money, allocated: Money, fee: Money, b
 
 def test_card_money_waits_in_clearing_until_it_is_paid_out() -> None:
     paid = entry_for_payment(
-        payment=uuid4(), owner=OWNER, payer=LESSEE, booked_on=DAY, amount=Money(1000, "CNY"), allocated=Money(1000, "CNY"),
-        by_card=True, fee=Money(29, "CNY"), text="card",
-    )  # fmt: skip
+        payment=uuid4(),
+        owner=OWNER,
+        payer=LESSEE,
+        booked_on=DAY,
+        amount=Money(1000, "CNY"),
+        allocated=Money(1000, "CNY"),
+        by_card=True,
+        fee=Money(29, "CNY"),
+        text="card",
+    )
     out = entry_for_payout(payout=uuid4(), owner=OWNER, booked_on=DAY, amount=Money(971, "CNY"), text="payout")
     balance: dict[str, int] = {}
     for posting in paid.postings + out.postings:

@@ -49,9 +49,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the amounts rest on: the tariff version, the rounding policy, the meters' clock."""
+    """What the amounts rest on: the tariff's code, version and digest, the rounding policy, the machine's clock."""
 
-    tariff_version: UUID
+    tariff: str
+    tariff_version: int
     tariff_digest: str
     rounding: str
     machine: str

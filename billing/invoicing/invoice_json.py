@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from billing.invoicing.invoice import Invoice, Party, Status, Terms
-from billing.invoicing.line import Evidence, InvoiceLine
+from billing.invoicing.line import InvoiceLine
 from billing.money import Money, minor_places
+from billing.pricing.measured import EvidenceRange
 from metering.period import Period
 
 
@@ -94,7 +95,8 @@ def party_from(data: dict[str, Any]) -> Party:
 def terms_object(terms: Terms) -> dict[str, Any]:
     """The terms as stored with the invoice."""
     return {
-        "tariff_version": str(terms.tariff_version),
+        "tariff": terms.tariff,
+        "tariff_version": terms.tariff_version,
         "tariff_digest": terms.tariff_digest,
         "rounding": terms.rounding,
         "machine": terms.machine,
@@ -105,7 +107,7 @@ def terms_object(terms: Terms) -> dict[str, Any]:
 
 def terms_from(data: dict[str, Any]) -> Terms:
     """The terms of an object that `terms_object` made."""
-    return Terms(**{**data, "tariff_version": UUID(data["tariff_version"])})
+    return Terms(**data)
 
 
 def _line(line: InvoiceLine) -> dict[str, Any]:
@@ -138,7 +140,7 @@ def _line_from(data: dict[str, Any], currency: str) -> InvoiceLine:
         vat_category=data["vat_category"],
         vat_rate=Decimal(data["vat_rate"]),
         working=tuple(data["working"]),
-        evidence=tuple(Evidence(item["meter"], item["first"], item["last"]) for item in data["evidence"]),
+        evidence=tuple(EvidenceRange(item["meter"], item["first"], item["last"]) for item in data["evidence"]),
     )
 
 

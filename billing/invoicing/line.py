@@ -6,15 +6,8 @@ from decimal import Decimal
 from itertools import groupby
 
 from billing.money import Money, total
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Evidence:
-    """The readings that a line's quantity is the difference of: sequences `first` to `last` of the meter `meter`."""
-
-    meter: str
-    first: int
-    last: int
+from billing.pricing.measured import EvidenceRange
+from billing.pricing.rated import RatedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +16,7 @@ class InvoiceLine:
 
     `quantity` is in `unit` and `price` in major units per `unit`; both are None for amounts without a quantity.
     `precise` is the amount before rounding, as text; `working` says how it came about; `vat_rate` is a fraction.
+    `evidence` names the readings that the quantity is the difference of.
     """
 
     code: str
@@ -36,7 +30,25 @@ class InvoiceLine:
     vat_category: str
     vat_rate: Decimal
     working: tuple[str, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[EvidenceRange, ...] = ()
+
+
+def from_rated(line: RatedLine) -> InvoiceLine:
+    """The line as rated now, frozen: it stays readable when rating has long changed."""
+    return InvoiceLine(
+        line.code,
+        line.description,
+        line.category.value,
+        line.quantity,
+        line.unit,
+        line.price,
+        line.precise,
+        line.amount,
+        line.vat_category,
+        line.vat_rate,
+        line.working,
+        line.evidence,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from billing.invoicing.invoice import Invoice, Party, PaymentState, Status, Terms, payment_state
 from billing.invoicing.invoice_json import from_json, to_json
-from billing.invoicing.line import Evidence, InvoiceLine
+from billing.invoicing.line import InvoiceLine
 from billing.invoicing.owed import owed
 from billing.money import Money
+from billing.pricing.measured import EvidenceRange
 from metering.period import Period
 
 MAY = Period(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
-TERMS = Terms(UUID(int=9), "ab" * 32, "line", "Lathe 7", "Asia/Shanghai")
+TERMS = Terms("spindle", 1, "ab" * 32, "line", "Lathe 7", "Asia/Shanghai")
 SELLER, BUYER = Party(UUID(int=1), "Maker", ("Street 1",), "CN", "91310000"), Party(UUID(int=2), "SME")
 CODES = ("base", "runtime", "wear", "energy")
 
@@ -24,7 +25,7 @@ CODES = ("base", "runtime", "wear", "energy")
 def line(code: str, minor: int, rate: str = "0.13") -> InvoiceLine:
     return InvoiceLine(
         code, code.title(), "lease_variable", Decimal("2.5000"), "h", Decimal("18.00"), str(minor), Money(minor, "CNY"),
-        "S", Decimal(rate), ("worked so",), (Evidence("M-1", 1, 9),),
+        "S", Decimal(rate), ("worked so",), (EvidenceRange("M-1", 1, 9),),
     )  # fmt: skip
 
 

@@ -1,27 +1,24 @@
 """Accrual: observations folded into registers, exactly, whatever way they arrive in.
 
 A value holds until the signal's next value; `None` ends it; nothing accrues while the source is not proven alive.
+Observations are folded in the order of their source times up to the heartbeat's time, so that the result does not
+depend on how they were batched, nor on a restart from the saved state in between.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
+from machine_agents.accrual_state import QUARTER_MS, AccrualState, Value
 from machine_agents.observation import Observation
+from machine_agents.signals import Policy, bind, taker_of
+from machine_agents.source_time import from_ms, to_us
 from metering.period import Period
 from metering.reading import Reason
 
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Choices of the meter's owner; part of the agent's configuration.
-
-    `silence_ms`: how long after a sign of life (any observation with a value other than `heartbeat` and `replayed`)
-    values still hold. `long_gap_ms`: after so much silence no more cuts are made until the source speaks again.
-    """
-
-    silence_ms: int = 30_000
-    long_gap_ms: int = 86_400_000
+__all__ = ["AccrualState", "Cut", "Policy", "fold", "snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +38,6 @@ class Cut:
     reason: Reason = Reason.DURING
 
 
-class AccrualState:
-    """Everything that must survive a restart. Mutable; owned by one agent; saved as JSON with the readings."""
-
-    @classmethod
-    def begin(cls, at: datetime) -> "AccrualState":
-        """A meter that starts with zero registers at `at`, the first heartbeat's time."""
-        raise NotImplementedError
-
-    def to_json(self) -> str:
-        raise NotImplementedError
-
-    @classmethod
-    def from_json(cls, text: str) -> "AccrualState":
-        raise NotImplementedError
-
-
 def fold(
     state: AccrualState, observations: Iterable[Observation], heartbeat: datetime | None, policy: Policy
 ) -> list[Cut]:
@@ -65,12 +46,123 @@ def fold(
     Changes `state`. Cuts come in order of time. `heartbeat` and `replayed` signals among the observations are allowed:
     a `heartbeat` observation does not move the watermark, only the argument does.
     """
-    raise NotImplementedError
+    pending = state.pending
+    pending.extend((to_us(seen.source_time), seen.signal, seen.value) for seen in observations)
+    if heartbeat is None:
+        return []
+    bind(state, policy)
+    limit = to_us(heartbeat)
+    pending.sort(key=itemgetter(0))
+    ready = bisect_right(pending, limit, key=itemgetter(0))
+    state.pending = pending[ready:]
+    cuts: list[Cut] = []
+    for us, signal, value in pending[:ready]:
+        _take(state, us, signal, value, policy, cuts)
+    now = limit // 1000
+    if now >= state.next_cut:
+        _cut_until(state, now, policy, cuts)
+    state.advance(now)
+    return cuts
 
 
 def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING) -> Cut:
     """The registers as of the last watermark, for a first (BEGIN), interim or last reading.
 
-    Changes `state`: the next cut's spectrum holds the cells changed since this snapshot.
+    Changes `state`: the next cut's spectrum and gap hold what changed since this snapshot.
     """
-    raise NotImplementedError
+    gap = state.gap()
+    spectrum = {
+        (name, key): spindle.cells[key] for name, spindle in state.spindles.items() for key in sorted(spindle.changed)
+    }
+    for spindle in state.spindles.values():
+        spindle.changed.clear()
+    state.longest_gap = None
+    state.last_cut = state.settled
+    period = Period(from_ms(gap[0]), from_ms(gap[1])) if gap else None
+    return Cut(from_ms(state.settled), dict(state.registers), spectrum, period, state.replayed, reason)
+
+
+def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Policy, cuts: list[Cut]) -> None:
+    """Fold one observation, the next in order of source time."""
+    if signal not in state.takers:
+        state.takers[signal] = taker_of(state, signal, policy)
+    taker = state.takers[signal]
+    if taker is None:
+        _take_aside(state, signal, value)
+        return
+    if not _is_news(state, us, signal, value):
+        return
+    now = at = us // 1000
+    if now >= state.next_cut:
+        _cut_until(state, now, policy, cuts)
+    if now < state.settled:  # from before the watermark, or before the meter began: it counts from here on
+        state.dropped["late"] += 1
+        now = state.settled
+    old = state.values.get(signal)
+    if value is None:
+        state.advance(now)
+    else:
+        life_end = at + policy.silence_ms
+        if state.asleep_since is not None or now > state.life_end:
+            _wake(state, now, life_end, cuts)
+        if life_end > state.life_end:
+            state.life_end = life_end
+    state.values[signal] = value
+    taker(now, old, value)
+    if (old is None) is not (value is None):
+        _count_known(state, now, 1 if old is None else -1)
+
+
+def _take_aside(state: AccrualState, signal: str, value: Value) -> None:
+    """Signals that no register needs: the player's own, and such as nobody knows."""
+    if signal == "replayed":
+        state.replayed = value is True
+    elif signal != "heartbeat":
+        state.dropped["unmapped"] += 1
+
+
+def _is_news(state: AccrualState, us: int, signal: str, value: Value) -> bool:
+    """Whether the observation is neither a repetition nor older than what the signal said last."""
+    last = state.seen.get(signal)
+    if last is None or us > last[0]:
+        state.seen[signal] = (us, (value,))
+        return True
+    if us < last[0]:
+        state.dropped["stale"] += 1
+        return False
+    if value in last[1]:
+        state.dropped["duplicate"] += 1
+        return False
+    state.seen[signal] = (us, (*last[1], value))
+    return True
+
+
+def _wake(state: AccrualState, now: int, life_end: int, cuts: list[Cut]) -> None:
+    state.advance(now)
+    if state.asleep_since is None or life_end <= now:
+        return
+    if state.suppressed:
+        state.suppressed = False
+        cuts.append(snapshot(state, reason=Reason.EXCEPTION))
+    state.wake()
+
+
+def _count_known(state: AccrualState, now: int, change: int) -> None:
+    """A source of which no value is left is not alive, whatever the grace."""
+    state.known += change
+    if not state.known and state.asleep_since is None:
+        state.settle(now)
+        state.sleep()
+
+
+def _cut_until(state: AccrualState, now: int, policy: Policy, cuts: list[Cut]) -> None:
+    """Cut at each quarter hour up to `now`; within a long gap only where it has become long."""
+    while state.next_cut <= now:
+        boundary = state.next_cut
+        state.advance(boundary)
+        state.next_cut = boundary + QUARTER_MS
+        if state.asleep_since is None or boundary - state.asleep_since < policy.long_gap_ms:
+            cuts.append(snapshot(state))
+        elif not state.suppressed:
+            state.suppressed = True
+            cuts.append(snapshot(state, reason=Reason.EXCEPTION))

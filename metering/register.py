@@ -35,7 +35,11 @@ _CATALOGUE = {
         Register("power_on", Unit.MILLISECOND, "the control reports itself switched on"),
         Register("auto_run", Unit.MILLISECOND, "a program is being executed in automatic mode"),
         Register("program_run", Unit.MILLISECOND, "a program is being executed in any mode"),
-        Register("cutting", Unit.MILLISECOND, "a program is executed at cutting feed with a spindle turning"),
+        Register(
+            "cutting",
+            Unit.MILLISECOND,
+            "a program is executed with a spindle turning and path feed above zero, at most the machine's cutting feed",
+        ),
         Register("spindle_on", Unit.MILLISECOND, "spindle turning; without a part: at least one spindle turning"),
         Register("unknown", Unit.MILLISECOND, "the source was not proven alive: nothing else counts"),
         Register("revolutions", Unit.MILLIREVOLUTION, "spindle speed integrated over time"),
@@ -44,6 +48,11 @@ _CATALOGUE = {
         Register("parts", Unit.PIECE, "increase of the control's part counter"),
         Register("starts", Unit.PIECE, "times that a spindle began to turn"),
         Register("counter", Unit.MILLISECOND, "increase of a controller's own time counter: power_on, auto, cut"),
+        Register(
+            "counter_beside",
+            Unit.MILLISECOND,
+            "increase of such a counter beside the agent's own integral, by cause: gap, hold, mode, program, other",
+        ),
     )
 }
 

@@ -1,0 +1,177 @@
+"""What a meter remembers between two observations: registers, the values in force, and whether the source lives."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from machine_agents.counters import OWN, ControlCounter
+from machine_agents.signal_codes import codes_of
+from machine_agents.source_time import from_ms, to_ms
+
+Value: TypeAlias = int | str | bool | None
+Pending: TypeAlias = tuple[int, str, Value]
+"""Source time in microseconds since 1970, signal, value."""
+Stretch: TypeAlias = tuple[int, int]
+"""From and to, in milliseconds since 1970."""
+
+QUARTER_MS = 900_000
+_MREV_DIVISOR = 60_000  # 1/1000 per minute x ms -> 1/1000 rev
+
+
+@dataclass(slots=True)
+class Spindle:
+    """A spindle's present speed and load, and its spectrum's cells with their cumulative milliseconds.
+
+    Time of which the load is not known is in no cell: it is `spindle_on` less the sum of the cells.
+    """
+
+    speed: int | None = None
+    load: int | None = None
+    rest: int = 0
+    cells: dict[int, int] = field(default_factory=dict)
+    changed: set[int] = field(default_factory=set)
+    turning: bool = False
+    key: int | None = None
+
+
+@dataclass(slots=True)
+class AccrualState:
+    """Everything that must survive a restart. Mutable; owned by one agent; saved as JSON with the readings."""
+
+    settled: int
+    next_cut: int
+    last_cut: int
+    asleep_since: int | None
+    registers: dict[str, int] = field(default_factory=lambda: {"unknown": 0})
+    values: dict[str, Value] = field(default_factory=dict)
+    seen: dict[str, tuple[int, tuple[Value, ...]]] = field(default_factory=dict)
+    spindles: dict[str, Spindle] = field(default_factory=dict)
+    axes: dict[str, int | None] = field(default_factory=dict)
+    bases: dict[str, int] = field(default_factory=dict)
+    counters: dict[str, ControlCounter] = field(default_factory=dict)
+    hold: int = 0
+    life_end: int = 0
+    longest_gap: Stretch | None = None
+    suppressed: bool = False
+    replayed: bool = False
+    pending: list[Pending] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=lambda: {"duplicate": 0, "stale": 0, "late": 0, "unmapped": 0})
+    # Derived from the above by signals.bind; not saved.
+    policy: object = None
+    takers: dict[str, Callable[[int, Value, Value], None] | None] = field(default_factory=dict)
+    known: int = 0
+    running: tuple[str, ...] = ()
+    holding: bool = False
+    turning: tuple[tuple[str, Spindle], ...] = ()
+
+    @classmethod
+    def begin(cls, at: datetime, signals: Iterable[str] = ()) -> "AccrualState":
+        """A meter that starts with zero registers at `at`, the first heartbeat's time.
+
+        `signals` are those the source will give: their registers are there (at zero) from the first reading on.
+        """
+        start = to_ms(at)
+        state = cls(start, (start // QUARTER_MS + 1) * QUARTER_MS, start, start)
+        state.registers.update({code: 0 for signal in signals for code in codes_of(signal)})
+        return state
+
+    @property
+    def folded_to(self) -> datetime:
+        """The moment up to which the registers count: the last watermark."""
+        return from_ms(self.settled)
+
+    def settle(self, now: int) -> None:
+        """Let every running register grow up to `now` with the values in force."""
+        length = now - self.settled
+        if length <= 0:
+            return
+        self.settled = now
+        registers = self.registers
+        if self.asleep_since is not None:
+            registers["unknown"] += length
+            return
+        for code in self.running:
+            registers[code] += length
+        if self.holding:
+            self.hold += length
+        for code, spindle in self.turning:
+            grown, spindle.rest = divmod(abs(spindle.speed or 0) * length + spindle.rest, _MREV_DIVISOR)
+            registers[code] += grown
+            if (key := spindle.key) is not None:
+                spindle.cells[key] = spindle.cells.get(key, 0) + length
+                spindle.changed.add(key)
+
+    def advance(self, now: int) -> None:
+        """As `settle`, and end the proof of life where it ends on the way."""
+        if now > self.life_end and self.asleep_since is None:
+            self.settle(self.life_end)
+            self.sleep()
+        self.settle(now)
+
+    def sleep(self) -> None:
+        """From `settled` on the source is not proven alive; what moves meanwhile is not seen."""
+        self.asleep_since = self.settled
+        for axis in self.axes:
+            self.axes[axis] = None
+        for counter in self.counters.values():
+            counter.interrupted()
+
+    def wake(self) -> None:
+        """At `settled` the source shows life again."""
+        self.longest_gap = self.gap()
+        self.asleep_since = None
+
+    def gap(self) -> Stretch | None:
+        """The longest stretch since the last cut in which the source was not proven alive."""
+        stretches = [self.longest_gap] if self.longest_gap else []
+        if self.asleep_since is not None and (start := max(self.asleep_since, self.last_cut)) < self.settled:
+            stretches.append((start, self.settled))
+        return max(stretches, key=lambda stretch: stretch[1] - stretch[0], default=None)
+
+    def seen_ms(self, counter: str) -> Callable[[str], int]:
+        """Gives the cumulative ms of each state that can explain a control counter's increase."""
+        registers = self.registers
+        own = OWN.get(counter, "")
+
+        def seen(state: str) -> int:
+            if state == "own":
+                return registers.get(own, 0)
+            if state == "hold":
+                return self.hold
+            return registers.get("program_run", 0) - registers.get("auto_run" if state == "mode" else "cutting", 0)
+
+        return seen
+
+    def to_json(self) -> str:
+        """The state as compact JSON text; `from_json` gives back an equal state."""
+        plain: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        plain["counters"] = [[c.name, c.base, c.gap, c.mark, c.credit] for c in self.counters.values()]
+        plain["spindles"] = {
+            name: [s.speed, s.load, s.rest, list(s.cells.items()), sorted(s.changed)]
+            for name, s in self.spindles.items()
+        }
+        return json.dumps(plain, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "AccrualState":
+        """The state that `to_json` wrote."""
+        plain = json.loads(text)
+        counters, spindles = plain.pop("counters"), plain.pop("spindles")
+        state = cls(**plain)
+        state.seen = {signal: (us, tuple(values)) for signal, (us, values) in state.seen.items()}
+        state.pending = [(us, signal, value) for us, signal, value in state.pending]
+        state.longest_gap = (state.longest_gap[0], state.longest_gap[1]) if state.longest_gap else None
+        state.counters = {name: ControlCounter(name, *rest) for name, *rest in counters}
+        state.spindles = {
+            name: Spindle(speed, load, rest, dict(cells), set(changed))
+            for name, (speed, load, rest, cells, changed) in spindles.items()
+        }
+        return state
+
+
+_PLAIN = (
+    *("settled", "next_cut", "last_cut", "asleep_since", "registers", "values", "seen", "axes", "bases", "hold"),
+    *("life_end", "longest_gap", "suppressed", "replayed", "pending", "dropped"),
+)

@@ -48,7 +48,7 @@ __all__ = [
 
 MAX_TEXT_BYTES = 512 * 1024
 _HEADER = "OCMF|"
-# One spelling only, so that no byte of the section can change unseen (OCMF allows omitted defaults, upper case, spaces).
+# One spelling only, so that no byte of the section changes unseen (OCMF allows omitted defaults, upper case, spaces).
 _SIGNATURE = re.compile(
     r'\{"SA":"ECDSA-secp256r1-SHA256","SE":"hex","SM":"application/x-der","SD":"((?:[0-9a-f]{2}){8,72})"\}'
 )

@@ -1,0 +1,126 @@
+"""The chain of a meter's sealed records: what follows what, and what is wrong when it does not.
+
+One rule for both sides: the service appends arriving records to a `Chain`, an auditor walks a bundle's records with
+`verify`. A signature alone proves who said it; the chain proves that nothing was left out, added or wound back.
+"""
+
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from metering import ocmf
+from metering.ocmf import BadSignature, PublicKey, Sealed
+from metering.reading import GENESIS, Reading, Reason, Record, TimeQuality
+from metering.spectrum import difference
+from metering.usage import growth
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a record does not belong where it stands."""
+
+    pagination: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Chain:
+    """The end of a meter's chain so far. `spectrum` holds every cell's cumulative milliseconds."""
+
+    agent: str
+    meter: str
+    pagination: int = 0
+    digest: str = GENESIS
+    last: Reading | None = None
+    spectrum: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def append(self, sealed: Sealed) -> list[dict[tuple[str, int], int]] | Fault:
+        """Take `sealed` as the next record: the spectrum's growth per reading; or say the fault and stay as it is."""
+        record = sealed.record
+        reason = self._misplaced(record)
+        grown: list[dict[tuple[str, int], int]] = []
+        changed: dict[tuple[str, int], int] = {}
+        last = self.last
+        for reading in record.readings:
+            reason = reason or _not_after(last, reading)
+            grown.append(difference(reading.spectrum, ChainMap(changed, self.spectrum)))
+            reason = reason or _cell_fell(grown[-1])
+            changed.update(reading.spectrum)
+            last = reading
+        if reason:
+            return Fault(record.pagination, reason)
+        self.pagination, self.digest, self.last = record.pagination, sealed.digest, last
+        self.spectrum.update(changed)
+        return grown
+
+    def _misplaced(self, record: Record) -> str | None:
+        expected = self.pagination + 1
+        if record.agent != self.agent:
+            return f"the record is of agent {record.agent!r}, not {self.agent!r}"
+        if record.meter != self.meter:
+            return f"the record is of meter {record.meter!r}, not {self.meter!r}"
+        if record.pagination > expected:
+            return f"records {expected} to {record.pagination - 1} are missing before it"
+        if record.pagination < expected:
+            return f"record {record.pagination} was already there"
+        if record.previous != self.digest:
+            return "its link is not the digest of the record before"
+        if self.pagination == 0 and record.readings[0].reason is not Reason.BEGIN:
+            return "the first reading of a meter must be marked B (begin)"
+        return None
+
+
+def verify(texts: Iterable[Sealed], key: PublicKey, *, follows: Chain | None = None) -> list[Fault]:
+    """Every fault of a run of sealed records under `key`; none means that they are genuine and whole.
+
+    The run begins a meter's life unless `follows` says what came before it. After a fault the walk goes on from the
+    faulty record, so that one missing record is one fault.
+    """
+    faults: list[Fault] = []
+    chain = follows
+    for sealed in texts:
+        chain = chain or Chain(sealed.record.agent, sealed.record.meter)
+        if reason := _bad_signature(sealed, key):
+            faults.append(Fault(sealed.record.pagination, reason))
+        if isinstance(fault := chain.append(sealed), Fault):
+            faults.append(fault)
+            chain = after(sealed, chain.spectrum)
+    return faults
+
+
+def after(sealed: Sealed, spectrum: Mapping[tuple[str, int], int] | None = None) -> Chain:
+    """The chain whose end is `sealed`: for a run that begins in the middle of a meter's life."""
+    record = sealed.record
+    cells = dict(spectrum or {})
+    for reading in record.readings:
+        cells.update(reading.spectrum)
+    return Chain(record.agent, record.meter, record.pagination, sealed.digest, record.readings[-1], cells)
+
+
+def _bad_signature(sealed: Sealed, key: PublicKey) -> str | None:
+    try:
+        ocmf.verify(sealed, key)
+    except BadSignature as error:
+        return str(error)
+    return None
+
+
+def _not_after(last: Reading | None, reading: Reading) -> str | None:
+    """Why `reading` cannot be the one after `last`."""
+    expected = last.sequence + 1 if last else 1
+    if reading.sequence != expected:
+        return f"reading {reading.sequence} stands where {expected} follows"
+    if last is None:
+        unrelated = reading.time_quality is TimeQuality.RELATIVE
+        return "a relative clock has no reading before it to relate to" if unrelated else None
+    if reading.device_time < last.device_time:
+        return f"reading {reading.sequence} lies before its predecessor in time"
+    if reading.gap and not last.device_time <= reading.gap.start < reading.gap.end <= reading.device_time:
+        return f"reading {reading.sequence} tells a gap that is not between it and its predecessor"
+    fallen = [code for code, value in growth(reading.registers, last.registers).items() if value < 0]
+    return f"register {fallen[0]} fell at reading {reading.sequence}" if fallen else None
+
+
+def _cell_fell(grown: Mapping[tuple[str, int], int]) -> str | None:
+    fallen = [cell for cell, ms in grown.items() if ms < 0]
+    return f"spectrum cell {fallen[0][1]} of {fallen[0][0]} fell" if fallen else None

@@ -1,0 +1,120 @@
+"""Summing slices: exact totals per band, and the quantity of a dimension within them.
+
+Everything stays exact until a component's whole quantity is rounded once, so neither the order of slices nor the way
+a stretch is cut into them can change a bill.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from fractions import Fraction
+from math import lcm
+from typing import TypeVar
+
+from billing.pricing.bands import BandClock
+from billing.pricing.dimensions import WEAR_HOURS, is_wear, members
+from billing.pricing.fields import InvalidInput, Problem
+from billing.pricing.measured import EvidenceRange, Measured, Slice
+from billing.pricing.tariff import TariffVersion
+from metering.register import in_billed_unit
+from metering.wear import WearModel, wear_hours
+
+K = TypeVar("K")
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over slices; a share of a slice that crosses a band's border counts as an exact fraction."""
+
+    registers: dict[str, Fraction | int] = field(default_factory=dict)
+    quantities: dict[str, Fraction | int] = field(default_factory=dict)
+    spectrum: dict[tuple[str, int], Fraction | int] = field(default_factory=dict)
+    evidence: dict[str, tuple[int, int]] = field(default_factory=dict)
+    substitute: bool = False
+
+    def add(self, part: Slice, weight: Fraction | int = 1) -> None:
+        """Count `weight` of a slice; its evidence counts whole."""
+        _grow(self.registers, part.registers, weight)
+        _grow(self.spectrum, part.spectrum, weight)
+        _grow(self.quantities, {name: Fraction(used) for name, used in part.quantities.items()}, weight)
+        self._prove(part.evidence)
+        self.substitute |= part.substitute
+
+    def join(self, other: "Totals") -> None:
+        """Count everything that `other` has counted."""
+        _grow(self.registers, other.registers, 1)
+        _grow(self.spectrum, other.spectrum, 1)
+        _grow(self.quantities, other.quantities, 1)
+        self._prove(other.ranges())
+        self.substitute |= other.substitute
+
+    def measures(self, dimension: str) -> bool:
+        """Whether anything here says how much of `dimension` was used, be it nothing."""
+        if is_wear(dimension):
+            return bool(self.spectrum) or any(is_wear(name) for name in self.quantities)
+        return bool(members(dimension, [*self.registers, *self.quantities]))
+
+    def quantity(self, dimension: str, wear: WearModel | None) -> Fraction:
+        """How much of `dimension`, in its billed unit, exactly."""
+        if is_wear(dimension):
+            return self._wear(dimension, wear)
+        found = sum((Fraction(self.quantities[name]) for name in members(dimension, self.quantities)), Fraction(0))
+        for code in members(dimension, self.registers):
+            found += in_billed_unit(code, 1) * self.registers[code]
+        return found
+
+    def ranges(self) -> tuple[EvidenceRange, ...]:
+        return tuple(EvidenceRange(meter, *ends) for meter, ends in sorted(self.evidence.items()))
+
+    def _prove(self, ranges: Iterable[EvidenceRange]) -> None:
+        for piece in ranges:
+            first, last = self.evidence.get(piece.meter, (piece.first, piece.last))
+            self.evidence[piece.meter] = min(first, piece.first), max(last, piece.last)
+
+    def _wear(self, dimension: str, wear: WearModel | None) -> Fraction:
+        stem = dimension + "."
+        names = [name for name in self.quantities if name == dimension or name.startswith(stem)]
+        found = sum((Fraction(self.quantities[name]) for name in names), Fraction(0))
+        if wear is None:
+            return found
+        spindle = dimension.removeprefix(WEAR_HOURS).removeprefix(".")
+        cells = {cell: ms for cell, ms in self.spectrum.items() if not spindle or cell[0] == spindle}
+        return found + spectrum_wear(cells, wear)
+
+
+def spectrum_wear(cells: Mapping[tuple[str, int], Fraction | int], wear: WearModel) -> Fraction:
+    """Wear hours of a spectrum whose milliseconds may be shares of whole ones."""
+    scale = lcm(*(ms.denominator for ms in cells.values()))
+    return Fraction(wear_hours({cell: int(ms * scale) for cell, ms in cells.items()}, wear)) / scale
+
+
+def by_band(tariff: TariffVersion, measured: Measured) -> tuple[dict[str, Totals], int]:
+    """Totals per band in the tariff's order, and how many slices had to be shared out over a border."""
+    found = {code: Totals() for code in ([band.code for band in tariff.bands] or [""])}
+    clock, shared = BandClock(tariff.bands, measured.clock), 0
+    for index, part in enumerate(measured.slices):
+        if part.band is not None and tariff.bands:
+            _named(found, part.band, index).add(part)
+            continue
+        pieces = clock.split(part.period)
+        if len({code for code, _ in pieces}) == 1:
+            found[pieces[0][0]].add(part)
+            continue
+        shared += 1
+        for code, piece in pieces:
+            found[code].add(part, Fraction(piece.length // _TICK, part.period.length // _TICK))
+    return found, shared
+
+
+def _named(found: dict[str, Totals], band: str, index: int) -> Totals:
+    if band not in found:
+        raise InvalidInput(
+            [Problem(f".slices[{index}].band", f"{band!r} is no band of the tariff ({', '.join(found)})")]
+        )
+    return found[band]
+
+
+def _grow(sums: dict[K, Fraction | int], grown: Mapping[K, Fraction | int], weight: Fraction | int) -> None:
+    for key, amount in grown.items():
+        sums[key] = sums.get(key, 0) + amount * weight

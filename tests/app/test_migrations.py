@@ -1,0 +1,78 @@
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from app import migrations
+from app.database import Database, DatabaseError, Role, engine
+from tests.conftest import EmptyDatabase, Postgres
+
+
+def relations(url: str) -> set[str]:
+    with engine(url, pool=1).connect() as connection:
+        names = connection.execute(text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
+        functions = connection.execute(
+            text("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'spindle%'")
+        )
+        return {*names.scalars(), *functions.scalars()}
+
+
+def test_from_empty_to_head_and_back(empty_database: EmptyDatabase) -> None:
+    urls = (empty_database.migrate_url, empty_database.run_url)
+    assert migrations.upgrade(*urls) == (None, migrations.head())
+    full = relations(urls[0])
+    assert migrations.upgrade(*urls) == (migrations.head(), migrations.head())
+    assert migrations.downgrade(*urls, "base") == (migrations.head(), None)
+    assert relations(urls[0]) <= {"alembic_version", "alembic_version_pkc"}
+    migrations.upgrade(*urls)
+    assert relations(urls[0]) == full
+
+
+def test_the_tables_are_what_the_rooms_say(empty_database: EmptyDatabase) -> None:
+    migrations.upgrade(empty_database.migrate_url, empty_database.run_url)
+    with engine(empty_database.migrate_url, pool=1).begin() as connection:
+        migrations.prepare(connection, empty_database.run_url)
+        command.check(migrations.configuration(connection))
+
+
+def test_every_table_is_closed_by_party_and_written_by_no_analyst(database: Database) -> None:
+    with database.transaction(Role.WORKER) as session:
+        open_tables = session.execute(
+            text(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+                "AND NOT relrowsecurity AND relname <> 'alembic_version'"
+            )
+        )
+        assert open_tables.scalars().all() == []
+        writable = session.execute(
+            text(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') "
+                "AND has_table_privilege('spindleshare_analyst', oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"
+            )
+        )
+        assert writable.scalars().all() == []
+
+
+def test_the_service_refuses_a_login_that_security_does_not_bind(postgres: Postgres, database: Database) -> None:
+    database.check()
+    with pytest.raises(DatabaseError, match="superuser"):
+        Database(postgres.migrate_url(postgres.template)).check()
+    postgres.execute("CREATE ROLE bypasser LOGIN BYPASSRLS PASSWORD 'tested'")
+    postgres.execute("CREATE ROLE owner LOGIN PASSWORD 'tested' IN ROLE spindleshare_migrator")
+    postgres.execute("CREATE ROLE stranger LOGIN PASSWORD 'tested'")
+    for login, reason in (("bypasser", "BYPASSRLS"), ("owner", "owns the tables"), ("stranger", "may not become")):
+        url = Postgres(postgres.admin_url, login, "tested", "").run_url(postgres.template)
+        opened = Database(url)
+        with pytest.raises(DatabaseError, match=reason):
+            opened.check()
+        opened.close()
+
+
+def test_one_login_for_both_is_refused(postgres: Postgres, empty_database: EmptyDatabase) -> None:
+    with pytest.raises(DatabaseError, match="different logins"):
+        migrations.upgrade(empty_database.migrate_url, empty_database.migrate_url)
+
+
+def test_an_unreachable_database_is_one_line() -> None:
+    with pytest.raises(DatabaseError, match="cannot use the database") as caught:
+        Database("postgresql+psycopg://nobody:x@127.0.0.1:1/none").check()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,101 @@
+"""What many tests need: a real PostgreSQL, and a fresh migrated database for each test that asks for one."""
+
+import itertools
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from app import migrations
+from app.database import Database, engine
+from app.postgres import RUN_LOGIN, Cluster
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A server to test on, and a database on it that is migrated and copied, never used itself."""
+
+    admin_url: str
+    run_login: str
+    run_password: str
+    template: str
+
+    def migrate_url(self, name: str) -> str:
+        return make_url(self.admin_url).set(database=name).render_as_string(hide_password=False)
+
+    def run_url(self, name: str) -> str:
+        url = make_url(self.admin_url).set(database=name, username=self.run_login, password=self.run_password)
+        return url.render_as_string(hide_password=False)
+
+    def execute(self, statement: str) -> None:
+        with engine(self.admin_url, pool=1).connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(statement))
+
+    def create(self, *, template: str = "template1") -> str:
+        """A new database, a copy of `template`; its name."""
+        name = f"test_{uuid.uuid4().hex[:8]}_{next(_numbers)}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@dataclass(frozen=True)
+class EmptyDatabase:
+    """A database without any table, to migrate."""
+
+    migrate_url: str
+    run_url: str
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server of SPINDLESHARE_TEST_MIGRATE_URL, or an embedded one for this session alone."""
+    given = os.environ.get("SPINDLESHARE_TEST_MIGRATE_URL")
+    if given:
+        yield from _with_template(given.replace("postgresql://", "postgresql+psycopg://", 1), "tested")
+        return
+    with tempfile.TemporaryDirectory(prefix="spindleshare-test-") as folder:
+        cluster = Cluster(Path(folder, "postgres"), durable=False)
+        try:
+            with cluster.running():
+                run = make_url(cluster.run_url())
+                yield from _with_template(cluster.migrate_url("postgres"), str(run.password))
+        finally:
+            cluster.remove()
+
+
+def _with_template(admin_url: str, password: str) -> Iterator[Postgres]:
+    server = Postgres(admin_url, RUN_LOGIN, password, "")
+    template = server.create()
+    try:
+        migrations.upgrade(server.migrate_url(template), server.run_url(template))
+        yield Postgres(admin_url, RUN_LOGIN, password, template)
+    finally:
+        server.drop(template)
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[EmptyDatabase]:
+    """A database without tables."""
+    name = postgres.create()
+    yield EmptyDatabase(postgres.migrate_url(name), postgres.run_url(name))
+    postgres.drop(name)
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[Database]:
+    """A migrated database of this test's own, through the door that the service uses."""
+    name = postgres.create(template=postgres.template)
+    opened = Database(postgres.run_url(name), pool=10)
+    yield opened
+    opened.close()
+    postgres.drop(name)

@@ -1,0 +1,160 @@
+"""The agent's configuration: one TOML file, whose commented example is the manual (`agent.example.toml`)."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine_agents.accrual import Policy
+from metering.reading import TimeQuality
+
+EXAMPLE = Path(__file__).with_name("agent.example.toml")
+
+
+class BadConfig(ValueError):
+    """The configuration file is missing, is no TOML, or has an entry that is missing, unknown or of a wrong type."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """The machine's OPC UA server and how it is subscribed to. Times in milliseconds, unless named in seconds."""
+
+    endpoint: str
+    user: str
+    password_file: Path
+    profile: str = "cnc"
+    machine: str = ""
+    server_fingerprint: str = ""
+    publish_ms: int = 100
+    sampling_ms: int = 100
+    queue: int = 10_000
+    tolerance_seconds: int = 3_600
+    silence_seconds: int = 30
+    request_seconds: int = 10
+    retry_max_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """The SpindleShare service that readings are sent to."""
+
+    url: str
+    code_file: Path | None = None
+    batch: int = 100
+    retry_max_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class MeterConfig:
+    """How observations become registers and registers readings."""
+
+    policy: Policy = Policy()
+    clock: TimeQuality = TimeQuality.INFORMATIVE
+    interim_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """Everything `run` needs."""
+
+    name: str
+    data: Path
+    source: SourceConfig
+    service: ServiceConfig
+    meter: MeterConfig
+
+
+def load(path: Path) -> AgentConfig:
+    """The configuration in `path`; relative paths in it start at the file's folder. BadConfig says what to change."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadConfig(f"cannot read {path}: {error.strerror}; give the agent's TOML file with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path} is no TOML: {error}") from error
+    try:
+        return _agent(raw, path.absolute().parent)
+    except BadConfig as error:
+        raise BadConfig(f"{path}: {error}") from error
+
+
+def _agent(raw: Mapping[str, Any], base: Path) -> AgentConfig:
+    _only(raw, {"agent", "source", "service", "meter"}, "")
+    for table in ("agent", "source", "service"):
+        if not isinstance(raw.get(table), dict):
+            raise BadConfig(f"there is no [{table}] table; compare with the example {EXAMPLE.name}")
+    agent, meter = raw["agent"], raw.get("meter", {})
+    _only(agent, {"name", "data"}, "agent.")
+    return AgentConfig(
+        name=_get(agent, "agent.name", str, "machine-agent"),
+        data=base / _get(agent, "agent.data", str),
+        source=_source(raw["source"], base),
+        service=_service(raw["service"], base),
+        meter=_meter(meter),
+    )
+
+
+def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig:
+    numbers = {"publish_ms", "sampling_ms", "queue"} | {
+        f"{name}_seconds" for name in ("tolerance", "silence", "request", "retry_max")
+    }
+    texts = {"profile", "machine", "server_fingerprint"}
+    _only(raw, {"endpoint", "user", "password_file"} | numbers | texts, "source.")
+    endpoint = _get(raw, "source.endpoint", str)
+    if not endpoint.startswith("opc.tcp://"):
+        raise BadConfig(f"source.endpoint {endpoint!r} must begin with opc.tcp://, such as opc.tcp://10.0.0.5:4840")
+    given: dict[str, Any] = {name: _number(raw, f"source.{name}") for name in numbers & raw.keys()}
+    given |= {name: _get(raw, f"source.{name}", str) for name in texts & raw.keys()}
+    if "profile" in given and given["profile"].endswith(".toml"):
+        given["profile"] = str(base / given["profile"])
+    return SourceConfig(
+        endpoint=endpoint,
+        user=_get(raw, "source.user", str),
+        password_file=base / _get(raw, "source.password_file", str),
+        **given,
+    )
+
+
+def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
+    _only(raw, {"url", "code_file", "batch", "retry_max_seconds"}, "service.")
+    url = _get(raw, "service.url", str)
+    if not url.startswith(("http://", "https://")):
+        raise BadConfig(f"service.url {url!r} must begin with https:// (or http:// on this machine)")
+    code = _get(raw, "service.code_file", str, "")
+    given = {name: _number(raw, f"service.{name}") for name in {"batch", "retry_max_seconds"} & raw.keys()}
+    return ServiceConfig(url=url.rstrip("/"), code_file=base / code if code else None, **given)
+
+
+def _meter(raw: Mapping[str, Any]) -> MeterConfig:
+    policy = {"silence_ms", "long_gap_ms", "cutting_feed_max_um_s", "turning_above_mrpm"}
+    _only(raw, policy | {"clock", "interim_seconds"}, "meter.")
+    clock = _get(raw, "meter.clock", str, "informative")
+    if clock not in (known := {quality.name.lower(): quality for quality in TimeQuality}):
+        raise BadConfig(f"meter.clock {clock!r} must be one of {', '.join(sorted(known))}")
+    return MeterConfig(
+        policy=Policy(**{name: _number(raw, f"meter.{name}") for name in policy & raw.keys()}),
+        clock=known[clock],
+        interim_seconds=_number(raw, "meter.interim_seconds", MeterConfig.interim_seconds),
+    )
+
+
+def _only(table: Mapping[str, Any], known: set[str], prefix: str) -> None:
+    if unknown := sorted(table.keys() - known):
+        raise BadConfig(f"{prefix}{unknown[0]} is not known; there are {', '.join(sorted(known))}")
+
+
+def _get(table: Mapping[str, Any], name: str, kind: type[str], default: str | None = None) -> str:
+    value = table.get(name.rpartition(".")[2], default)
+    if value is None:
+        raise BadConfig(f"{name} is missing")
+    if not isinstance(value, kind):
+        raise BadConfig(f"{name} must be text, not {value!r}")
+    return value
+
+
+def _number(table: Mapping[str, Any], name: str, default: int | None = None) -> int:
+    value = table.get(name.rpartition(".")[2], default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadConfig(f"{name} must be a whole number, not {value!r}")
+    return value

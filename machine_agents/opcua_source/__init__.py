@@ -1,0 +1,1 @@
+"""The OPC UA source: the only place, beside the simulator, that knows asyncua."""

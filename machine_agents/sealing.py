@@ -1,0 +1,168 @@
+"""Sealing: registers become readings, readings signed records, and all of it one transaction of the spool."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from machine_agents.accrual import AccrualState, Cut, Policy, fold, snapshot
+from machine_agents.config import MeterConfig
+from machine_agents.credentials import Enrolment
+from machine_agents.delivery import Delivery, SubscriptionState
+from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
+from machine_agents.source_time import from_ms
+from machine_agents.spool import Spool, Tail
+from metering.ocmf import PrivateKey, Sealed, seal
+from metering.reading import Reading, Reason, Record, Status
+
+_LIVE_AFTER = timedelta(seconds=5)
+_LIVE_AT_MOST = 1.25
+"""Source time that runs faster than wall time by more than this is a recording played back, not a machine at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A heartbeat and when it came, on a clock that is never set (seconds): tells live from replay."""
+
+    heartbeat: datetime
+    came: float
+
+
+class Meter:
+    """The registers of one machine. Takes deliveries; each is folded, sealed and stored at once, or not at all."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        key: PrivateKey,
+        identity: Enrolment,
+        config: MeterConfig,
+        *,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._spool, self._key, self._identity, self._config = spool, key, identity, config
+        self._monotonic = monotonic
+        self._pace: Pace | None = None
+        self.live = False
+        self.heartbeat: datetime | None = None
+        self._state: AccrualState | None = None
+        self._load()
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Fold, seal and store; NotStored leaves registers and chain as they were."""
+        try:
+            cuts = self._fold(delivery)
+            sealed = self._seal(cuts)
+            kept = {"subscription": delivery.state.to_json()}
+            if self._state is not None:
+                kept["accrual"] = self._state.to_json()
+            self._spool.commit(kept, sealed)
+        except BaseException:
+            self._load()
+            raise
+        self.heartbeat = delivery.heartbeat or self.heartbeat
+
+    def remember(self, state: SubscriptionState) -> None:
+        self._spool.commit({"subscription": state.to_json()})
+
+    def remembered(self) -> SubscriptionState:
+        text = self._spool.kept("subscription")
+        return SubscriptionState.from_json(text) if text else SubscriptionState()
+
+    def registers(self) -> dict[str, int]:
+        """The registers as of the last heartbeat; empty before the first."""
+        return dict(self._state.registers) if self._state else {}
+
+    def dropped(self) -> dict[str, int]:
+        """Observations that changed nothing, by reason."""
+        return dict(self._state.dropped) if self._state else {}
+
+    def _load(self) -> None:
+        text = self._spool.kept("accrual")
+        self._state = AccrualState.from_json(text) if text else None
+
+    def _fold(self, delivery: Delivery) -> list[Cut]:
+        observations: Sequence[Observation] = delivery.observations
+        cuts: list[Cut] = []
+        if delivery.fresh and (first := _first_heartbeat(observations)) is not None:
+            observations = [_not_before(first, seen) for seen in observations]
+            if self._state is None:
+                self._state = AccrualState.begin(first, delivery.state.signals)
+                cuts.append(self._first_cut(observations))
+        if self._state is None:
+            raise ValueError("the first delivery must be fresh and hold a heartbeat")
+        lost = frozenset(delivery.state.signals) if delivery.fresh else delivery.lost
+        if lost and cuts == []:
+            ended = _end_of(self._state)
+            observations = [*(Observation(signal, None, ended) for signal in sorted(lost)), *observations]
+        cuts += fold(self._state, observations, delivery.heartbeat, self._config.policy)
+        if delivery.heartbeat is not None:
+            cuts += self._interim(delivery.heartbeat, cuts)
+        return cuts
+
+    def _first_cut(self, observations: Iterable[Observation]) -> Cut:
+        """The registers at zero. Whether they are a recording's is known from the same delivery."""
+        assert self._state is not None
+        replayed = [seen.value for seen in observations if seen.signal == REPLAYED]
+        return replace(snapshot(self._state, reason=Reason.BEGIN), replayed=bool(replayed and replayed[0]))
+
+    def _interim(self, heartbeat: datetime, cuts: Sequence[Cut]) -> list[Cut]:
+        """While live, a reading between the quarter hours, so that cost is seen as it arises."""
+        assert self._state is not None
+        came = self._monotonic()
+        pace = self._pace
+        if pace is None or heartbeat < pace.heartbeat:
+            self._pace = Pace(heartbeat, came)
+            return []
+        if timedelta(seconds=came - pace.came) >= _LIVE_AFTER:
+            self.live = (heartbeat - pace.heartbeat).total_seconds() <= _LIVE_AT_MOST * (came - pace.came)
+            self._pace = Pace(heartbeat, came)
+        due = from_ms(self._state.last_cut) + timedelta(seconds=self._config.interim_seconds)
+        if cuts or not self.live or self._state.suppressed or heartbeat < due or not self._config.interim_seconds:
+            return []
+        return [snapshot(self._state)]
+
+    def _seal(self, cuts: Iterable[Cut]) -> list[Sealed]:
+        """One record per reading, each linked to the one before."""
+        tail, sealed = self._spool.tail, []
+        for cut in cuts:
+            one = seal(self._record(tail, cut), self._key)
+            tail = Tail(one.record.pagination, tail.sequence + 1, one.digest)
+            sealed.append(one)
+        return sealed
+
+    def _record(self, tail: Tail, cut: Cut) -> Record:
+        reading = Reading(
+            sequence=tail.sequence + 1,
+            device_time=cut.at,
+            time_quality=self._config.clock,
+            reason=cut.reason,
+            status=Status.GOOD,
+            registers=cut.registers,
+            spectrum=cut.spectrum,
+            gap=cut.gap,
+        )
+        return Record(
+            agent=self._identity.agent_id,
+            meter=self._identity.meter_serial,
+            machine_model=self._identity.machine_model,
+            pagination=tail.pagination + 1,
+            previous=tail.digest,
+            replayed=cut.replayed,
+            readings=(reading,),
+        )
+
+
+def _first_heartbeat(observations: Iterable[Observation]) -> datetime | None:
+    beats = [seen.value for seen in observations if seen.signal == HEARTBEAT and isinstance(seen.value, int)]
+    return from_ms(min(beats)) if beats else None
+
+
+def _not_before(first: datetime, seen: Observation) -> Observation:
+    """A value found on subscribing counts from the first heartbeat: what was before was not seen."""
+    return seen if seen.source_time >= first else replace(seen, source_time=first)
+
+
+def _end_of(state: AccrualState) -> datetime:
+    """The last moment that something is known of: values after it may have been lost."""
+    settled = state.folded_to
+    return max([settled, *(from_ms(us // 1000) + timedelta(microseconds=us % 1000) for us, *_ in state.pending)])

@@ -1,0 +1,85 @@
+"""Every error's way to a person: which status it has, what happened and what to do. No traceback leaves the service.
+
+An exception's docstring or message says what was wrong; this table alone knows HTTP statuses. Under /api the answer is
+problem+json (RFC 9457), elsewhere a page.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, PermissionDeniedException, ValidationException
+from litestar.response import Redirect, Template
+from litestar.types import ExceptionHandlersMap
+
+from app.security import NotAllowed, NotSignedIn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Exception):
+    """An answer that is an error: `status`, a short `title`, what was wrong, and what to do about it."""
+
+    status: int
+    title: str
+    detail: str
+    what_to_do: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.detail}"
+
+
+def respond(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
+    """`problem` as JSON under /api, else as a page."""
+    if request.url.path.startswith("/api/"):
+        body = {
+            "type": "about:blank",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": problem.detail,
+            "what_to_do": problem.what_to_do,
+        }
+        return Response(body, status_code=problem.status, media_type="application/problem+json")
+    context = {"title": problem.title, "detail": problem.detail, "what_to_do": problem.what_to_do}
+    return Template("problem.html", context=context, status_code=problem.status)
+
+
+def exception_handlers() -> ExceptionHandlersMap:
+    """Handlers for Litestar: every exception becomes a problem."""
+    return {
+        Problem: respond,
+        NotSignedIn: _not_signed_in,
+        NotAllowed: _not_allowed,
+        HTTPException: _http,
+        Exception: _unexpected,
+    }
+
+
+def _not_signed_in(request: Request[Any, Any, Any], _: Exception) -> Response[Any]:
+    if request.url.path.startswith("/api/"):
+        return respond(request, Problem(401, "Not signed in", "This needs a signed-in user.", "Sign in first."))
+    return Redirect("/sign-in", status_code=303)
+
+
+def _not_allowed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return respond(request, Problem(403, "Not yours to see", str(error) or str(type(error).__doc__)))
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    detail, what_to_do = error.detail, "Check the address and what was sent."
+    if isinstance(error, PermissionDeniedException) and "CSRF" in detail:
+        detail, what_to_do = (
+            "The form was too old or came from another site.",
+            "Go back, load the page anew, try again.",
+        )
+    elif isinstance(error, ValidationException) and error.extra:
+        detail = f"{detail} {error.extra}"
+    return respond(request, Problem(error.status_code, detail.split(":")[0][:80], detail, what_to_do))
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    log.exception("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+    what_to_do = "Nothing was changed. Try again; if it happens again, the service's log says more."
+    return respond(request, Problem(500, "Something went wrong", "The service could not do this.", what_to_do))

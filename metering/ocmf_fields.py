@@ -12,13 +12,13 @@ from metering.register import UnknownRegister, describe
 
 FORMAT_VERSION = "1.3"
 MAX_READINGS = 200
-MAX_REGISTERS = 64
+MAX_REGISTERS = 128
 MAX_VALUE = 2**63 - 1
 MAX_NAME = 120
 MAX_CELLS = 50_000
 _MAX_CELL_KEY = 2**17 - 1
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}[+-]\d{4}")
-_CODE = re.compile(r"[a-z_]{1,24}(\.[A-Za-z0-9_]{1,24})?")
+_CODE = re.compile(r"[a-z_]{1,24}(\.[A-Za-z0-9_]{1,24}){0,2}")
 _HEX = frozenset("0123456789abcdef")
 _SPINDLE = re.compile(r"[A-Za-z0-9_]{1,24}")
 

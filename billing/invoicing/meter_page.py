@@ -1,0 +1,87 @@
+"""A meter's page in the document: its readings around the service period, and its hours per day."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from billing.money import quantity
+from metering.reading import Reading
+from metering.register import billed_unit, describe, in_billed_unit
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What a meter counted on one local day, in milliseconds."""
+
+    day: date
+    power_on: int
+    spindle_on: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPage:
+    """A meter's readings around the service period: the first and last that the invoice rests on, and its days."""
+
+    meter: str
+    model: str
+    opening: Reading
+    closing: Reading
+    days: tuple[Day, ...]
+
+
+def meter_object(page: MeterPage, zone: ZoneInfo) -> dict[str, Any]:
+    """The page as the template prints it; times by the clock of `zone`."""
+    opening, closing = page.opening, page.closing
+    longest = max([_DAY_MS, *(day.power_on for day in page.days)])
+    return {
+        "meter": page.meter,
+        "model": page.model,
+        "opening": {"sequence": str(opening.sequence), "time": _moment(opening.device_time, zone)},
+        "closing": {"sequence": str(closing.sequence), "time": _moment(closing.device_time, zone)},
+        "registers": [
+            _register(code, opening.registers.get(code, 0), closing.registers[code])
+            for code in sorted(closing.registers)
+            if closing.registers[code]
+        ],
+        "longest": f"{quantity(in_billed_unit('power_on', longest), 1).normalize():f}",
+        "days": [
+            {
+                "day": str(day.day.day),
+                "weekend": day.day.weekday() >= 5,
+                "power_on": _share(day.power_on, longest),
+                "spindle_on": _share(day.spindle_on, longest),
+            }
+            for day in page.days
+        ],
+        "spindle_hours": f"{quantity(in_billed_unit('spindle_on', sum(day.spindle_on for day in page.days)), 1):,f}",
+        "power_hours": f"{quantity(in_billed_unit('power_on', sum(day.power_on for day in page.days)), 1):,f}",
+    }
+
+
+def _register(code: str, opening: int, closing: int) -> dict[str, str]:
+    return {
+        "code": code,
+        "definition": describe(code).definition,
+        "opening": _reading_value(code, opening),
+        "closing": _reading_value(code, closing),
+        "difference": _reading_value(code, closing - opening),
+        "unit": "" if billed_unit(code) == "1" else billed_unit(code),
+    }
+
+
+def _reading_value(code: str, value: int) -> str:
+    places = 0 if billed_unit(code) in ("1", "rev") else 4
+    return f"{quantity(in_billed_unit(code, value), places):,f}"
+
+
+def _share(value: int, longest: int) -> str:
+    """A bar's height as a share of the longest day, in text so that no float is near a register."""
+    return f"{Decimal(value) / Decimal(longest):.4f}"
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"

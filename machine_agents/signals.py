@@ -129,7 +129,8 @@ def _classify(spindle: Spindle, policy: Policy) -> None:
 
 def _on_position(state: AccrualState, axis: str, now: int, old: Value, value: Value) -> None:
     base = state.axes[axis]
-    state.axes[axis] = position = value if isinstance(value, int) else None
+    position = value if isinstance(value, int) else None
+    state.axes[axis] = position if state.asleep_since is None else None
     if base is not None and position is not None:
         state.registers[f"travel.{axis}"] += abs(position - base)
 
@@ -152,3 +153,5 @@ def _on_counter(
         state.registers[f"counter.{counter.name}"] += length
         if cause != "own":
             state.registers[f"counter_beside.{counter.name}.{cause}"] += length
+    if state.asleep_since is not None:
+        counter.interrupted()

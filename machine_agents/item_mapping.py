@@ -1,0 +1,106 @@
+"""Which item of a foreign log is which signal, in what unit and words: data files beside this module."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from machine_agents.signal_codes import codes_of
+
+_BUNDLED = Path(__file__).parent / "recordings"
+Value: TypeAlias = int | str | bool | None
+
+
+class MappingError(ValueError):
+    """An item mapping file must be complete: the message names the file, the item and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item's signal and how its text becomes the signal's value (ValueError when it cannot)."""
+
+    signal: str
+    value_of: Callable[[str], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemMapping:
+    """A machine's items. `sections` is a pattern of the file names that its log is made of."""
+
+    machine: str
+    serial: str
+    credit: str
+    sections: str
+    items: Mapping[str, Item]
+
+
+def load_mapping(path: Path) -> ItemMapping:
+    """Read a mapping file; raises MappingError."""
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MappingError(f"{path}: {error}") from error
+    unavailable = frozenset(plain.get("unavailable", ["UNAVAILABLE"]))
+    items = {name: _item(path, name, entry, unavailable) for name, entry in plain.get("items", {}).items()}
+    if not items:
+        raise MappingError(f"{path}: no [items.NAME] table: nothing would be read")
+    texts = [str(plain.get(key, "")) for key in ("machine", "serial", "credit", "sections")]
+    return ItemMapping(*texts, items=items)
+
+
+def mapping_for(section: str) -> ItemMapping:
+    """The bundled mapping for a log whose first file is named `section`; raises MappingError when there is none."""
+    for path in sorted(_BUNDLED.glob("*.toml")):
+        mapping = load_mapping(path)
+        if fnmatchcase(section, mapping.sections):
+            return mapping
+    raise MappingError(f"no bundled item mapping is for {section!r}: write one like those in {_BUNDLED} and pass it")
+
+
+def _item(path: Path, name: str, entry: Mapping[str, Any], unavailable: frozenset[str]) -> Item:
+    where = f"{path}: [items.{name}]"
+    signal = str(entry.get("signal", ""))
+    if not codes_of(signal):
+        raise MappingError(f"{where}: signal {signal!r} is none that a register needs")
+    if ("words" in entry) is ("scale" in entry):
+        raise MappingError(f"{where}: give either scale (a number) or words (a table)")
+    if "words" in entry:
+        return Item(signal, _by_words(dict(entry["words"]), unavailable))
+    try:
+        scale = Fraction(str(entry["scale"]))
+    except (ValueError, ZeroDivisionError) as error:
+        raise MappingError(f"{where}: scale {entry['scale']!r} is neither a number nor a fraction") from error
+    return Item(signal, _by_scale(scale, unavailable))
+
+
+def _by_words(words: Mapping[str, Value], unavailable: frozenset[str]) -> Callable[[str], Value]:
+    table: dict[str, Value] = {**words, **dict.fromkeys(unavailable)}
+
+    def value_of(text: str) -> Value:
+        if text in table:
+            return table[text]
+        if "*" in table:
+            return table["*"]
+        raise ValueError(f"{text!r} is none of {', '.join(words)}")
+
+    return value_of
+
+
+def _by_scale(scale: Fraction, unavailable: frozenset[str]) -> Callable[[str], Value]:
+    numerator, denominator = scale.numerator, scale.denominator
+
+    def value_of(text: str) -> Value:
+        if text in unavailable:
+            return None
+        if denominator == 1 and text.isdecimal():
+            return int(text) * numerator
+        try:
+            return round(Fraction(*Decimal(text).as_integer_ratio()) * scale)
+        except (InvalidOperation, ValueError, OverflowError) as error:
+            raise ValueError(f"{text!r} is no number") from error
+
+    return value_of

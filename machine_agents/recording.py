@@ -1,0 +1,172 @@
+"""Recordings: a machine's observations on disk, our own format or a foreign `UTC time|item|value` log.
+
+A log glued from daily files begins each of them with a line `### file name` and a stale snapshot of last values under
+old times: repetitions are dropped, the rest is sorted by source time, and everything odd is counted.
+"""
+
+import lzma
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from operator import attrgetter
+from pathlib import Path
+from typing import TextIO
+
+from machine_agents.item_mapping import ItemMapping, mapping_for
+from machine_agents.observation import Observation
+from machine_agents.recording_text import MAGIC, Header, RecordingError, own_value, parse_header, parse_time
+from metering.period import Period
+
+_at = attrgetter("source_time")
+_SECTION_DAYS = re.compile(r"(\d{8})-(\d{8})")
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What was read: `lines` of data and, among them,
+
+    `stale`: of a day before their section's; `duplicates`: repeated, dropped; `unmapped`: of items that no signal
+    needs; `out_of_order`: mapped and older than the mapped line before, put in order; `unavailable`: without a value.
+    """
+
+    lines: int = 0
+    stale: int = 0
+    duplicates: int = 0
+    unmapped: int = 0
+    out_of_order: int = 0
+    unavailable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A header and its observations by source time. Before `header.begin` lie the values in force at the begin."""
+
+    header: Header
+    observations: list[Observation]
+    statistics: Statistics
+
+    def within(self, period: Period) -> "Recording":
+        """The part within `period`, led by the values in force at its start under their own, earlier times."""
+        first = bisect_left(self.observations, period.start, key=_at)
+        last = bisect_left(self.observations, period.end, key=_at)
+        in_force = {seen.signal: seen for seen in self.observations[:first]}
+        led = sorted((seen for seen in in_force.values() if seen.value is not None), key=_at)
+        return Recording(
+            replace(self.header, begin=period.start, end=period.end),
+            led + self.observations[first:last],
+            self.statistics,
+        )
+
+    def day(self, day: str) -> "Recording":
+        """The part of one UTC day such as 2018-05-29; raises RecordingError."""
+        start = parse_time(f"{day}T00:00:00Z")
+        return self.within(Period(start, start + timedelta(days=1)))
+
+
+def read_recording(path: Path, mapping: ItemMapping | None = None) -> Recording:
+    """Read a recording, plain or .xz, of either format; raises RecordingError, or MappingError for a foreign log.
+
+    `mapping` is for foreign logs; without it the bundled one for the log's first section is taken.
+    """
+    reader = _Reader(mapping)
+    try:
+        with _open(path) as stream:
+            for line in stream:
+                reader.take(line)
+            return reader.result()
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+        raise RecordingError(f"{path}: {error}, after line {reader.statistics.lines}") from error
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from error
+
+
+def _open(path: Path) -> TextIO:
+    if path.suffix == ".xz":
+        return lzma.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes a recording's lines one by one."""
+
+    mapping: ItemMapping | None
+    statistics: Statistics = field(default_factory=Statistics)
+    observations: list[Observation] = field(default_factory=list)
+    header_lines: list[str] = field(default_factory=list)
+    days: list[str] = field(default_factory=list)
+    stale_seen: set[str] = field(default_factory=set)
+    repeated: dict[str, str] = field(default_factory=dict)
+    own: bool = False
+
+    def take(self, line: str) -> None:
+        line = line.rstrip("\r\n")
+        if line.startswith("###"):
+            self._begin_section(line.strip("# "))
+        elif line.startswith("#"):
+            self.own = self.own or line == MAGIC
+            self.header_lines.append(line)
+        elif line:
+            self.statistics.lines += 1
+            try:
+                self._take_data(line)
+            except ValueError as error:
+                raise RecordingError(f"data line {self.statistics.lines}: {error}") from error
+
+    def result(self) -> Recording:
+        if not self.observations:
+            raise RecordingError("no observation in it")
+        self.observations.sort(key=_at)
+        return Recording(self._header(), self.observations, self.statistics)
+
+    def _begin_section(self, name: str) -> None:
+        self.mapping = self.mapping or mapping_for(name)
+        if found := _SECTION_DAYS.search(name):
+            self.days += [f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in found.groups()]
+
+    def _take_data(self, line: str) -> None:
+        parts = line.split("|", 2)
+        if len(parts) != 3:
+            raise RecordingError(f"{line!r} is not `UTC time|name|value`")
+        time, name, text = parts
+        if self._is_repeated(line, time, name):
+            self.statistics.duplicates += 1
+            return
+        if text == "UNAVAILABLE":
+            self.statistics.unavailable += 1
+        if self.own:
+            self._add(Observation(name, own_value(name, text), parse_time(time)))
+        elif self.mapping is None:
+            raise RecordingError("a log of items needs an item mapping: pass one")
+        elif item := self.mapping.items.get(name):
+            self._add(Observation(item.signal, item.value_of(text), parse_time(time)))
+        else:
+            self.statistics.unmapped += 1
+
+    def _is_repeated(self, line: str, time: str, name: str) -> bool:
+        if self.days and time < self.days[-2]:
+            self.statistics.stale += 1
+            known = line in self.stale_seen or self.repeated.get(name) == line
+            self.stale_seen.add(line)
+            return known
+        known = self.repeated.get(name) == line
+        self.repeated[name] = line
+        return known
+
+    def _add(self, seen: Observation) -> None:
+        if self.observations and seen.source_time < self.observations[-1].source_time:
+            self.statistics.out_of_order += 1
+        self.observations.append(seen)
+
+    def _header(self) -> Header:
+        if self.own:
+            return parse_header(self.header_lines)
+        first, last = self.observations[0].source_time, self.observations[-1].source_time
+        begin = parse_time(f"{min(self.days)}T00:00:00Z") if self.days else first
+        end = parse_time(f"{max(self.days)}T00:00:00Z") if self.days else last + timedelta(milliseconds=1)
+        signals = tuple(sorted({seen.signal for seen in self.observations}))
+        machine, serial, credit = ("", "", "")
+        if self.mapping:
+            machine, serial, credit = self.mapping.machine, self.mapping.serial, self.mapping.credit
+        return Header(machine, serial, own=False, begin=begin, end=end, signals=signals, credit=credit)

@@ -1,0 +1,273 @@
+"""The machine in the address space: which nodes each signal of a recording feeds. The tables are the content."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from asyncua import Server, ua
+
+from machine_agents.simulator import values
+from machine_agents.simulator.companion import Names, add_node, add_reference, variable
+from machine_agents.simulator.instances import Builder
+from machine_agents.simulator.units import describe_units
+from machine_agents.simulator.values import Pack, ValueNode
+
+Value: TypeAlias = int | str | bool | None
+Write: TypeAlias = Callable[[Value, int], None]
+"""Takes a signal's value and its source time in ticks."""
+
+CHANNEL = "CncInterface/CncChannelList/Channel1"
+TOOL = "Monitoring/MachineTool"
+
+OPTIONAL = {
+    "Identification/Model",
+    "Identification/Location",
+    "MachineryBuildingBlocks",
+    f"{TOOL}/MachineryItemState",
+    f"{TOOL}/MachineryOperationMode",
+    f"{TOOL}/OperationCounters",
+    f"{TOOL}/OperationCounters/PowerOnDuration",
+    f"{TOOL}/OperationCounters/OperationDuration",
+    f"{TOOL}/OperationCounters/PartsProducedInLifetime",
+}
+"""Optional members that we build."""
+
+_MODES = {"manual": 0, "mdi": 1, "automatic": 2, "other": 0}
+_CHANNEL_MODES = {"automatic": 0, "mdi": 1, "manual": 2, "setup": 2, "other": 7}
+_TOOL_MODES = {"manual": 0, "mdi": 0, "automatic": 1, "setup": 2, "other": 5}
+_PROGRAM = {"stopped": 0, "active": 1, "feed_hold": 2, "interrupted": 3, "ready": 4, "other": 0}
+_CHANNEL_STATES = {"active": 0, "interrupted": 1, "feed_hold": 1, "stopped": 2, "ready": 2, "other": 2}
+
+SIGNALS: dict[str, list[tuple[str, Pack]]] = {
+    "power": [("Recording/PowerOn", values.flag)],
+    "mode": [
+        (f"{CHANNEL}/ActOperationMode", values.words(_MODES)),
+        ("Monitoring/Channel1/ChannelMode", values.words(_CHANNEL_MODES)),
+        (f"{TOOL}/OperationMode", values.words(_TOOL_MODES)),
+    ],
+    "execution": [
+        (f"{CHANNEL}/ActProgramStatus", values.words(_PROGRAM)),
+        (f"{CHANNEL}/ActStatus", values.words(_CHANNEL_STATES)),
+        (f"{CHANNEL}/FeedHold", lambda word: values.flag(word == "feed_hold")),
+        ("Monitoring/Channel1/ChannelState", values.words(_CHANNEL_STATES)),
+    ],
+    "feed": [(f"{CHANNEL}/ActFeedrate", values.double(50 / 3))],
+    "counter.power_on": [(f"{TOOL}/OperationCounters/PowerOnDuration", values.double(1))],
+    "counter.auto": [
+        ("Recording/AutomaticDuration", values.double(1)),
+        (f"{TOOL}/OperationCounters/OperationDuration", values.double(1)),
+    ],
+    "counter.cut": [("Recording/CuttingDuration", values.double(1))],
+    "energy": [("Recording/Energy", values.double(1000))],
+    "parts": [(f"{TOOL}/OperationCounters/PartsProducedInLifetime", values.uint64)],
+    "replayed": [("Recording/Replayed", values.flag)],
+    "heartbeat": [("Recording/Heartbeat", values.milliseconds_as_time)],
+}
+"""Signal -> nodes, by path from the machine object."""
+
+OWN = {
+    "PowerOn": (ua.ObjectIds.Boolean, ""),
+    "AutomaticDuration": (ua.ObjectIds.Duration, "C26"),
+    "CuttingDuration": (ua.ObjectIds.Duration, "C26"),
+    "Energy": (ua.ObjectIds.Double, "WHR"),
+    "Replayed": (ua.ObjectIds.Boolean, ""),
+    "Heartbeat": (ua.ObjectIds.UtcTime, ""),
+}
+"""Variables of our own object `Recording`, for what the standards have no node: data type and unit."""
+
+
+@dataclass(slots=True)
+class Machine:
+    """The machine's writable nodes. `write` takes signals by name; unknown signals are ignored (and counted)."""
+
+    nodes: dict[str, ValueNode] = field(default_factory=dict)
+    writers: dict[str, tuple[Write, ...]] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def write(self, signal: str, value: Value, at: int) -> None:
+        """Write one signal's value with source time `at` (ticks) to all nodes that show it."""
+        for write in self.writers.get(signal, ()):
+            write(value, at)
+        if signal not in self.writers:
+            self.unknown[signal] = self.unknown.get(signal, 0) + 1
+
+    def snapshot(self) -> list[values.Raw]:
+        return [node.raw for node in self.nodes.values()]
+
+    def restore(self, snapshot: list[values.Raw]) -> None:
+        """Show the values of `snapshot` again to readers, without notifying anybody."""
+        for node, raw in zip(self.nodes.values(), snapshot, strict=True):
+            node.raw = raw
+
+
+def parts_of(signals: Iterable[str], kind: str) -> list[str]:
+    """Names of the spindles or axes (`kind`) that occur in `signals`, in order of name."""
+    return sorted({signal.split(".")[1] for signal in signals if signal.startswith(kind + ".")})
+
+
+def build_machine(server: Server, names: Names, *, name: str, signals: Iterable[str], serial: str) -> Machine:
+    """Build the machine object `name` with everything that `signals` need."""
+    signals = set(signals)
+    spindles, axes = parts_of(signals, "spindle"), parts_of(signals, "axis")
+    _build_objects(server, names, name, spindles, axes, serial)
+    machine = Machine()
+
+    def node(path: str, pack: Pack) -> ValueNode:
+        if path not in machine.nodes:
+            machine.nodes[path] = ValueNode(server, names.node(f"ss:{name}/{path}"), pack)
+        return machine.nodes[path]
+
+    table = dict(SIGNALS)
+    for spindle in spindles:
+        drive = f"CncInterface/CncSpindleList/{spindle}"
+        turning = (f"Monitoring/{spindle}/IsRotating", values.flag)
+        table[f"spindle.{spindle}.speed"] = [(f"{drive}/ActSpeed", values.double(1000)), turning]
+        table[f"spindle.{spindle}.load"] = [(f"{drive}/ActLoad", values.double(10))]
+    for axis in axes:
+        position = f"CncInterface/CncAxisList/{axis}/PosDirect/ActPos"
+        table[f"axis.{axis}.position"] = [(position, values.double(1000))]
+    for signal, feeds in table.items():
+        machine.writers[signal] = tuple(node(path, pack).write for path, pack in feeds)
+    _add_states(machine, names, node)
+    return machine
+
+
+def _add_states(machine: Machine, names: Names, node: Callable[[str, Pack], ValueNode]) -> None:
+    """Let power, execution and mode also drive the Machinery model's two state machines."""
+    item = _StateNodes(node, names, f"{TOOL}/MachineryItemState", _ITEM_STATES)
+    mode = _StateNodes(node, names, f"{TOOL}/MachineryOperationMode", _OPERATION_MODES)
+    last: dict[str, Value] = {"power": None, "execution": None}
+
+    def item_state(signal: str) -> Write:
+        def write(value: Value, at: int) -> None:
+            last[signal] = value
+            if last["power"] is None:
+                item.show(None, at)
+            elif not last["power"]:
+                item.show("NotAvailable", at)
+            else:
+                item.show("Executing" if last["execution"] == "active" else "NotExecuting", at)
+
+        return write
+
+    def operation_mode(value: Value, at: int) -> None:
+        known = value is not None and value != "other"
+        mode.show(("Processing" if value == "automatic" else "Setup") if known else "None", at)
+
+    for signal in ("power", "execution"):
+        machine.writers[signal] += (item_state(signal),)
+    machine.writers["mode"] += (operation_mode,)
+
+
+_ITEM_STATES = {"NotAvailable": "mach:5005", "Executing": "mach:5006", "NotExecuting": "mach:5007"}
+_OPERATION_MODES = {"None": "mt:5059", "Setup": "mt:5061", "Processing": "mt:5060"}
+
+
+class _StateNodes:
+    """CurrentState and its Id, written when the state changes."""
+
+    def __init__(
+        self, node: Callable[[str, Pack], ValueNode], names: Names, path: str, states: dict[str, str]
+    ) -> None:
+        texts = {word: ua.Variant(ua.LocalizedText(word)) for word in states}
+        ids = {word: ua.Variant(names.node(state)) for word, state in states.items()}
+        self._text = node(f"{path}/CurrentState", values.nodes(texts))
+        self._id = node(f"{path}/CurrentState/Id", values.nodes(ids))
+        self._shown: str | None = ""
+
+    def show(self, state: str | None, at: int) -> None:
+        if state != self._shown:
+            self._shown = state
+            self._text.write(state, at)
+            self._id.write(state, at)
+
+
+def _build_objects(
+    server: Server, names: Names, name: str, spindles: list[str], axes: list[str], serial: str
+) -> None:
+    builder = Builder(server, names, OPTIONAL)
+    organizes, component = ua.ObjectIds.Organizes, ua.ObjectIds.HasComponent
+    folder = names.node("mach:1001")
+    add_node(
+        server,
+        node=folder,
+        parent=ua.NodeId(ua.ObjectIds.ObjectsFolder),
+        reference=organizes,
+        name=names.browse("mach:Machines"),
+        attributes=ua.ObjectAttributes(),
+        type_definition=ua.NodeId(ua.ObjectIds.FolderType),
+    )
+    tool = names.node("mt:13")
+    machine = builder.instance(name, names.browse("ss:" + name), tool, parent=folder, reference=organizes)
+
+    def part(path: str, browse: str, kind: str) -> None:
+        path = f"{name}/{path}"
+        parent = names.node("ss:" + path.rpartition("/")[0])
+        builder.instance(path, names.browse(browse), names.node(kind), parent=parent, reference=component)
+
+    part("CncInterface", "cnc:CncInterface", "cnc:1007")
+    part(CHANNEL, "cnc:Channel1", "cnc:1002")
+    part("Monitoring/Channel1", "ss:Channel1", "mt:16")
+    for spindle in spindles:
+        part(f"CncInterface/CncSpindleList/{spindle}", "ss:" + spindle, "cnc:1005")
+        part(f"Monitoring/{spindle}", "ss:" + spindle, "mt:22")
+    for axis in axes:
+        part(f"CncInterface/CncAxisList/{axis}", "ss:" + axis, "cnc:1004")
+    part("Recording", "ss:Recording", "i=58")
+    _add_own_variables(server, names, f"{name}/Recording")
+    _add_building_blocks(server, names, name, machine)
+    describe_units(server, names, name)
+    _name_plate(server, names, name, serial)
+
+
+def _add_own_variables(server: Server, names: Names, path: str) -> None:
+    for name, (data_type, unit) in OWN.items():
+        kind = ua.ObjectIds.AnalogUnitType if unit else ua.ObjectIds.BaseDataVariableType
+        node = names.node(f"ss:{path}/{name}")
+        null = ua.Variant(None, ua.VariantType.Null)
+        add_node(
+            server,
+            node=node,
+            parent=names.node("ss:" + path),
+            reference=ua.ObjectIds.HasComponent,
+            name=names.browse("ss:" + name),
+            attributes=variable(ua.NodeId(data_type), -1, null),
+            type_definition=ua.NodeId(kind),
+        )
+        if unit:
+            add_node(
+                server,
+                node=names.node(f"ss:{path}/{name}/EngineeringUnits"),
+                parent=node,
+                reference=ua.ObjectIds.HasProperty,
+                name=names.browse("EngineeringUnits"),
+                attributes=variable(ua.NodeId(ua.ObjectIds.EUInformation), -1, null),
+                type_definition=ua.NodeId(ua.ObjectIds.PropertyType),
+            )
+
+
+def _add_building_blocks(server: Server, names: Names, name: str, machine: ua.NodeId) -> None:
+    """The same three objects from all places where the models let a client look for them."""
+    blocks = names.node(f"ss:{name}/MachineryBuildingBlocks")
+    for block in ("MachineryItemState", "MachineryOperationMode", "OperationCounters"):
+        node = names.node(f"ss:{name}/{TOOL}/{block}")
+        for place in (machine, blocks):
+            add_reference(server, place, ua.ObjectIds.HasAddIn, node)
+
+
+def _name_plate(server: Server, names: Names, name: str, serial: str) -> None:
+    text, word = ua.VariantType.String, ua.VariantType.LocalizedText
+    plate = {
+        "Identification/Manufacturer": ua.Variant(ua.LocalizedText("SpindleShare simulator"), word),
+        "Identification/Model": ua.Variant(ua.LocalizedText(name), word),
+        "Identification/SerialNumber": ua.Variant(serial, text),
+        "Identification/ProductInstanceUri": ua.Variant(f"urn:spindleshare:simulator:{serial}", text),
+        "Identification/Location": ua.Variant("", text),
+        "CncInterface/VendorName": ua.Variant("SpindleShare simulator", text),
+        "CncInterface/VendorRevision": ua.Variant("1", text),
+        "CncInterface/Version": ua.Variant("1.0.0", text),
+        "Monitoring/Channel1/Name": ua.Variant("Channel1", text),
+    }
+    for path, variant in plate.items():
+        attribute = server.iserver.aspace[names.node(f"ss:{name}/{path}")].attributes[ua.AttributeIds.Value]
+        attribute.value = ua.DataValue(variant)

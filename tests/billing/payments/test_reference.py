@@ -1,7 +1,8 @@
 import pytest
-from billing.payments.reference import BadReference, body_of, creditor_reference, is_creditor_reference, printed
 from hypothesis import given
 from hypothesis import strategies as st
+
+from billing.payments.reference import BadReference, body_of, creditor_reference, is_creditor_reference, printed
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 bodies = st.text(ALPHABET, min_size=1, max_size=21)

@@ -1,0 +1,231 @@
+"""What the invoice pages show: built from invoice values, without a database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from app.pages.format import NOTHING, State, amount, billed, minute, number, sum_of
+from app.security import Viewer
+from billing.invoicing.invoice import Invoice, PaymentState, Status, payment_state
+from billing.invoicing.line import InvoiceLine, VatSum
+from billing.money import Money
+from metering.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An invoice in a list."""
+
+    id: UUID
+    number: str
+    party: str
+    period: str
+    lines: int
+    state: State
+    due: str
+    net: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLink:
+    meter_id: UUID
+    sequence: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    description: str
+    quantity: str
+    unit: str
+    price: str
+    vat: str
+    amount: str
+    working: tuple[str, ...]
+    readings: tuple[ReadingLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    label: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDay:
+    """The billed usage of one local day and the readings at its two ends."""
+
+    day: date
+    count: int
+    program: str
+    spindle: str
+    km: str
+    meter_id: UUID
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePage:
+    id: UUID
+    title: str
+    state: State
+    seller: str
+    buyer: str
+    period: str
+    due: str
+    reference: str
+    replayed: bool
+    next_step: str
+    can_release: bool
+    can_pay: bool
+    currency: str
+    lines: tuple[Line, ...]
+    net: str
+    vat: tuple[Labelled, ...]
+    total: str
+    zone: str
+    usage: tuple[UsageDay, ...]
+
+
+def row(invoice: Invoice, allocated: Money, *, viewer: Viewer, today: date) -> Row:
+    """`invoice` in a list that names the other party."""
+    other = invoice.buyer if invoice.seller.id == viewer.organisation_id else invoice.seller
+    return Row(
+        id=invoice.id,
+        number=invoice.number or "Draft",
+        party=other.name,
+        period=_period(invoice),
+        lines=len(invoice.lines),
+        state=state(invoice, allocated, today=today),
+        due=str(invoice.due_date or NOTHING),
+        net=f"{amount(invoice.net)} {invoice.currency}",
+        total=f"{amount(invoice.total)} {invoice.currency}",
+    )
+
+
+def state(invoice: Invoice, allocated: Money, *, today: date) -> State:
+    """The document's state, and once it is issued the payment's."""
+    if invoice.status is not Status.ISSUED:
+        return State((invoice.held and "held") or invoice.status.value, "warn" if invoice.held else "")
+    paid = payment_state(invoice.total, allocated)
+    if paid is PaymentState.PAID:
+        return State("paid", "good")
+    if invoice.due_date and invoice.due_date < today:
+        return State("overdue", "bad")
+    return State("partly paid" if paid is PaymentState.PARTLY_PAID else "open", "warn")
+
+
+def invoice_page(
+    invoice: Invoice,
+    allocated: Money,
+    *,
+    viewer: Viewer,
+    meters: Mapping[str, UUID],
+    usage: Sequence[Usage],
+    today: date,
+) -> InvoicePage:
+    """The whole invoice; `meters` gives the id behind each meter serial that the evidence names."""
+    open_to_buyer = (
+        invoice.status is Status.ISSUED
+        and invoice.buyer.id == viewer.organisation_id
+        and payment_state(invoice.total, allocated) is not PaymentState.PAID
+    )
+    releasable = invoice.status in (Status.DRAFT, Status.REVIEW) and invoice.seller.id == viewer.organisation_id
+    return InvoicePage(
+        id=invoice.id,
+        title=f"Invoice {invoice.number}" if invoice.number else "Draft invoice",
+        state=state(invoice, allocated, today=today),
+        seller=invoice.seller.name,
+        buyer=invoice.buyer.name,
+        period=_period(invoice),
+        due=str(invoice.due_date or ""),
+        reference=invoice.reference or "",
+        replayed=invoice.replayed,
+        next_step=_next_step(invoice, releasable=releasable, payable=open_to_buyer),
+        can_release=releasable and invoice.held is None,
+        can_pay=open_to_buyer and invoice.total.minor > 0,
+        currency=invoice.currency,
+        lines=tuple(_line(line, meters) for line in invoice.lines),
+        net=amount(invoice.net),
+        vat=tuple(_vat(part) for part in invoice.vat),
+        total=amount(invoice.total),
+        zone=invoice.terms.machine_zone,
+        usage=usage_days(usage, zone=invoice.terms.machine_zone, meters=meters),
+    )
+
+
+def usage_days(usage: Iterable[Usage], *, zone: str, meters: Mapping[str, UUID]) -> tuple[UsageDay, ...]:
+    """Usage in which the machine ran, by local day."""
+    clock = ZoneInfo(zone)
+    days: dict[date, list[Usage]] = {}
+    for part in usage:
+        if sum_of(part.deltas, "program_run") or part.deltas.get("spindle_on"):
+            days.setdefault(part.period.start.astimezone(clock).date(), []).append(part)
+    return tuple(_usage_day(day, parts, meters) for day, parts in sorted(days.items()))
+
+
+def _usage_day(day: date, parts: list[Usage], meters: Mapping[str, UUID]) -> UsageDay:
+    program, spindle, travel = (
+        sum(sum_of(part.deltas, name) if name == "travel" else part.deltas.get(name, 0) for part in parts)
+        for name in ("program_run", "spindle_on", "travel")
+    )
+    return UsageDay(
+        day=day,
+        count=len(parts),
+        program=billed("program_run", program),
+        spindle=billed("spindle_on", spindle),
+        km=billed("travel.X", travel, 3),
+        meter_id=meters[parts[0].meter],
+        first=min(part.evidence[0] for part in parts),
+        last=max(part.evidence[1] for part in parts),
+    )
+
+
+def _line(line: InvoiceLine, meters: Mapping[str, UUID]) -> Line:
+    links = [
+        ReadingLink(meters[part.meter], sequence, str(sequence))
+        for part in line.evidence[:1] + line.evidence[-1:]
+        for sequence in (part.first, part.last)
+        if part.meter in meters
+    ]
+    ends = links[:1] + links[-1:]
+    return Line(
+        description=line.description,
+        quantity=number(line.quantity),
+        unit="" if line.unit == "1" else line.unit,
+        price=number(line.price),
+        vat=f"{(line.vat_rate * 100).normalize():f} %",
+        amount=amount(line.amount),
+        working=line.working,
+        readings=tuple(dict.fromkeys(ends)),
+    )
+
+
+def _vat(part: VatSum) -> Labelled:
+    return Labelled(f"VAT {(part.rate * 100).normalize():f} % on {amount(part.net)}", amount(part.tax))
+
+
+def _period(invoice: Invoice) -> str:
+    zone = invoice.terms.machine_zone
+    return f"{minute(invoice.period.start, zone)} to {minute(invoice.period.end, zone)}"
+
+
+def _next_step(invoice: Invoice, *, releasable: bool, payable: bool) -> str:
+    if invoice.held:
+        return f"Held: {invoice.held}"
+    if releasable:
+        return "Check the lines, then release: the invoice gets its number and is posted to the ledger."
+    if payable:
+        return f"Pay by card, or transfer {invoice.total} with the reference {invoice.reference}."
+    if invoice.status is Status.ISSUED:
+        return "Keep the document, or recompute every cent offline from the evidence with spindleshare verify."
+    return "Nothing to do."
+
+
+def as_of(now: datetime, zone: str) -> date:
+    """Today in `zone`."""
+    return now.astimezone(ZoneInfo(zone)).date()

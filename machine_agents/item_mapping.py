@@ -29,12 +29,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ItemMapping:
-    """A machine's items. `sections` is a pattern of the file names that its log is made of."""
+    """A machine's items. `sections` is a pattern of the file names that its log is made of; `silence_ms` the limit of
+    silence that suits the machine (0: not known)."""
 
     machine: str
     serial: str
     credit: str
     sections: str
+    silence_ms: int
     items: Mapping[str, Item]
 
 
@@ -49,7 +51,10 @@ def load_mapping(path: Path) -> ItemMapping:
     if not items:
         raise MappingError(f"{path}: no [items.NAME] table: nothing would be read")
     texts = [str(plain.get(key, "")) for key in ("machine", "serial", "credit", "sections")]
-    return ItemMapping(*texts, items=items)
+    silence = plain.get("silence_ms", 0)
+    if not isinstance(silence, int) or silence < 0:
+        raise MappingError(f"{path}: silence_ms {silence!r} is no number of milliseconds")
+    return ItemMapping(*texts, silence_ms=silence, items=items)
 
 
 def mapping_for(section: str) -> ItemMapping:

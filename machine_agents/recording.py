@@ -133,7 +133,7 @@ class _Reader:
         if self._is_repeated(line, time, name):
             self.statistics.duplicates += 1
             return
-        if text == "UNAVAILABLE":
+        if text.startswith(("UNAVAILABLE", "Unavailable")):  # the latter are conditions
             self.statistics.unavailable += 1
         if self.own:
             self._add(Observation(name, own_value(name, text), parse_time(time)))
@@ -166,7 +166,8 @@ class _Reader:
         begin = parse_time(f"{min(self.days)}T00:00:00Z") if self.days else first
         end = parse_time(f"{max(self.days)}T00:00:00Z") if self.days else last + timedelta(milliseconds=1)
         signals = tuple(sorted({seen.signal for seen in self.observations}))
-        machine, serial, credit = ("", "", "")
-        if self.mapping:
-            machine, serial, credit = self.mapping.machine, self.mapping.serial, self.mapping.credit
-        return Header(machine, serial, own=False, begin=begin, end=end, signals=signals, credit=credit)
+        mapping = self.mapping
+        if mapping is None:
+            raise RecordingError("neither a header nor a section says what it is")
+        about = (mapping.machine, mapping.serial, False, begin, end, signals, mapping.credit, mapping.silence_ms)
+        return Header(*about)

@@ -8,6 +8,7 @@ Own format, version 1, UTF-8, plain or .xz:
     # mark: own                      own | foreign: whether the recording may be replayed as if it ended now
     # begin: 2026-05-01T00:00:00Z    the period recorded, [begin, end)
     # end: 2026-05-31T00:00:00Z
+    # silence: 30000                 optional: longest pause in ms that the machine makes while its line is up
     # signal: spindle.S1.speed       one line per signal, in the units of observation.py
     2026-05-04T04:00:01.000Z|execution|active
 
@@ -31,7 +32,10 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a recording says of itself. `own`: made by this project, so that it may be moved in time."""
+    """What a recording says of itself. `own`: made by this project, so that it may be moved in time.
+
+    `silence_ms` is the limit of silence (Policy.silence_ms) that suits the machine, chosen from its data; 0: not known.
+    """
 
     machine: str
     serial: str
@@ -40,6 +44,7 @@ class Header:
     end: datetime
     signals: tuple[str, ...]
     credit: str = ""
+    silence_ms: int = 0
 
 
 def header_text(header: Header) -> str:
@@ -51,6 +56,8 @@ def header_text(header: Header) -> str:
         f"# mark: {'own' if header.own else 'foreign'}",
         f"# begin: {time_text(header.begin)}",
         f"# end: {time_text(header.end)}",
+        *([f"# credit: {header.credit}"] if header.credit else []),
+        *([f"# silence: {header.silence_ms}"] if header.silence_ms else []),
         *(f"# signal: {signal}" for signal in header.signals),
     ]
     return "\n".join(lines) + "\n"
@@ -70,7 +77,13 @@ def parse_header(lines: Iterable[str]) -> Header:
     if missing:
         raise RecordingError(f"the header lacks {', '.join(missing)}")
     begin, end = (parse_time(fields[name]) for name in ("begin", "end"))
-    return Header(fields["machine"], fields["serial"], fields["mark"] == "own", begin, end, tuple(signals))
+    silence = fields.get("silence", "0")
+    if not silence.isdecimal():
+        raise RecordingError(f"the header's silence {silence!r} is no number of milliseconds")
+    own = fields["mark"] == "own"
+    return Header(
+        fields["machine"], fields["serial"], own, begin, end, tuple(signals), fields.get("credit", ""), int(silence)
+    )
 
 
 def line_text(seen: Observation) -> str:

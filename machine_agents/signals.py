@@ -21,7 +21,7 @@ class Policy:
     `cutting_feed_max_um_s`: path feed above it is a rapid move. `turning_above_mrpm`: a spindle turns above it.
     """
 
-    silence_ms: int = 5_000
+    silence_ms: int = 30_000
     long_gap_ms: int = 86_400_000
     cutting_feed_max_um_s: int = 20_000
     turning_above_mrpm: int = 0

@@ -39,13 +39,13 @@ class Person:
     def send(self, path: str, fields: dict[str, str] | None = None) -> str:
         """Send a form; returns where the answer leads to."""
         answer = self._http.post(path, data={**(fields or {}), "_csrf_token": self._token})
-        return _checked(answer).headers.get("location", "")
+        return str(_checked(answer).headers.get("location", ""))
 
     def upload(self, path: str, name: str, content: bytes, media_type: str) -> str:
         """Send one file by a form; returns where the answer leads to."""
         file = {name: (f"{name}.xml", content, media_type)}
         answer = self._http.post(path, data={"_csrf_token": self._token}, files=file)
-        return _checked(answer).headers.get("location", "")
+        return str(_checked(answer).headers.get("location", ""))
 
 
 def _token(page: str) -> str:

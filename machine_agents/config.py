@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class ServiceConfig:
 class MeterConfig:
     """How observations become registers and registers readings."""
 
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     clock: TimeQuality = TimeQuality.INFORMATIVE
     interim_seconds: int = 30
 
@@ -135,7 +135,7 @@ def _meter(raw: Mapping[str, Any]) -> MeterConfig:
     return MeterConfig(
         policy=Policy(**{name: _number(raw, f"meter.{name}") for name in policy & raw.keys()}),
         clock=known[clock],
-        interim_seconds=_number(raw, "meter.interim_seconds", MeterConfig.interim_seconds),
+        interim_seconds=_number(raw, "meter.interim_seconds", 30),
     )
 
 

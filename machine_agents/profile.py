@@ -88,7 +88,8 @@ def load(name: str) -> Profile:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:
-        raise BadProfile(f"there is no profile {name!r}; there are {', '.join(names())}, or give a .toml file") from None
+        known = ", ".join(names())
+        raise BadProfile(f"there is no profile {name!r}; there are {known}, or give a .toml file") from None
     return parse(text, str(path))
 
 
@@ -122,7 +123,7 @@ def _entry(raw: Mapping[str, Any], spaces: Mapping[str, str]) -> Entry:
     if kind not in KINDS:
         raise BadProfile(f"signal {signal!r}: type must be one of {', '.join(KINDS)}")
     if isinstance(scale := raw.get("scale", "1"), float):
-        raise BadProfile(f"signal {signal!r}: write the scale as text, such as \"50/3\", so that it is exact")
+        raise BadProfile(f'signal {signal!r}: write the scale as text, such as "50/3", so that it is exact')
     path = tuple(_step(part, spaces) for part in str(raw.get("path", "")).split("/"))
     words = {str(key): word for key, word in raw.get("words", {}).items()}
     return Entry(signal, path, kind, Fraction(scale), str(raw.get("unit", "")), words)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from machine_agents.accrual import AccrualState, Cut, Policy, fold, snapshot
+from machine_agents.accrual import AccrualState, Cut, fold, snapshot
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery, SubscriptionState

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from asyncua import ua
@@ -32,7 +32,7 @@ class Decoder:
     def take(self, message: ua.NotificationMessage) -> Taken:
         """Every value in the message; a bad one is None, and so is one of a type that the signal cannot have."""
         taken = Taken()
-        published = (message.PublishTime or datetime.now(UTC)).replace(tzinfo=UTC)
+        published = message.PublishTime
         for data in message.NotificationData or []:
             if isinstance(data, ua.DataChangeNotification):
                 self._take_values(data.MonitoredItems or [], published, taken)
@@ -51,7 +51,7 @@ class Decoder:
             code = data.StatusCode.value if data.StatusCode is not None else 0
             stamp = data.SourceTimestamp
             value = convert(data.Value.Value) if code < 0x40000000 and data.Value is not None else None
-            add(Observation(signal, value, published if stamp is None else stamp.replace(tzinfo=UTC)))
+            add(Observation(signal, value, published if stamp is None else stamp))
             if signal == HEARTBEAT and value is not None:
                 taken.heartbeat_ms = max(taken.heartbeat_ms or 0, int(value))
             if code & _OVERFLOW == _OVERFLOW:

@@ -9,8 +9,8 @@ from asyncua.client.ua_session import UaSession
 from machine_agents.observation import HEARTBEAT
 from machine_agents.profile import Entry, Profile, Step
 
-_OBJECTS = ua.NodeId(ua.ObjectIds.ObjectsFolder)
-_NAMESPACES = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
+_OBJECTS = ua.NodeId(ua.Int32(ua.ObjectIds.ObjectsFolder))
+_NAMESPACES = ua.NodeId(ua.Int32(ua.ObjectIds.Server_NamespaceArray))
 _STANDARD = "http://opcfoundation.org/UA/"
 
 
@@ -67,7 +67,7 @@ class Browser:
         description = ua.BrowseDescription()
         description.NodeId = node
         description.BrowseDirection = ua.BrowseDirection.Forward
-        description.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
+        description.ReferenceTypeId = ua.NodeId(ua.Int32(ua.ObjectIds.HierarchicalReferences))
         description.IncludeSubtypes = True
         description.ResultMask = ua.BrowseResultMask.All
         parameters = ua.BrowseParameters()
@@ -85,7 +85,7 @@ class Browser:
         name, index = reference.BrowseName, reference.BrowseName.NamespaceIndex
         uri = self._uris[index] if index < len(self._uris) else ""
         node = ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex, reference.NodeId.NodeIdType)
-        return Child(uri, str(name.Name), node, reference.NodeClass_ == ua.NodeClass.Object)
+        return Child(uri, str(name.Name), node, reference.NodeClass == ua.NodeClass.Object)
 
 
 async def resolve(session: UaSession, profile: Profile, machine: str) -> Resolution:

@@ -11,6 +11,7 @@ from asyncua import Client, ua
 from asyncua.client.ua_session import UaSession
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.crypto.uacrypto import CertProperties
+from asyncua.ua.uaerrors import UaError
 
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import write_secret
@@ -141,10 +142,10 @@ async def _resume(
     try:
         client.uaclient.session.restore_authentication_token(ua.NodeId.from_string(token))
         # What CreateSession would have told the client; asyncua has no public way to hand it over without a file.
-        client._server_nonce = bytes.fromhex(nonce)
+        client._server_nonce = bytes.fromhex(nonce)  # type: ignore[assignment]
         client._policy_ids = endpoint.UserIdentityTokens
         await client.activate_session(config.user, password)
-    except (ua.UaError, OSError, TimeoutError):
+    except (UaError, OSError, TimeoutError):
         client.disconnect_socket()
         return None
     except BaseException:

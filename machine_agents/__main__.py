@@ -1,0 +1,134 @@
+"""`python -m machine_agents`: run an agent, look what a machine offers, play a recording as if it were a machine."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+app = typer.Typer(
+    help="The box beside the machine: reads it over OPC UA, keeps its registers, seals and sends readings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_T = TypeVar("_T")
+
+
+class Exit(IntEnum):
+    """What the exit status says."""
+
+    DONE = 0
+    FAILED = 1
+    BAD_CONFIG = 3
+    FOLDER = 4
+    UNREACHABLE = 5
+    INSECURE = 6
+    NOTHING_TO_METER = 7
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option(help="The agent's TOML file; a commented example: agent.example.toml.")],
+    quiet: Annotated[bool, typer.Option("--quiet", help="No log on standard error; the status file remains.")] = False,
+) -> None:
+    """Run the agent until SIGTERM or Ctrl-C.
+
+    It logs one JSON object a line to standard error and keeps DATA/status.json up to date. It may be killed at any
+    moment: the next start goes on where the last one stopped.
+
+    Exit status: 0 stopped as asked, 3 configuration, 4 data folder in use, broken or not writable.
+    """
+    from machine_agents import agent
+    from machine_agents.config import load
+
+    loaded = _or_exit(lambda: load(config))
+    _await(
+        agent.run(
+            loaded,
+            log=None if quiet else sys.stderr,
+            clock=lambda: datetime.now(UTC),
+            monotonic=time.monotonic,
+        )
+    )
+
+
+@app.command()
+def discover(
+    endpoint: Annotated[str, typer.Option(help="The server, such as opc.tcp://192.0.2.10:4840.")],
+    user: Annotated[str, typer.Option(help="A user of the control with the right to read.")],
+    password_file: Annotated[Path, typer.Option(help="File with the password in its first line.")],
+    profile: Annotated[
+        list[str] | None, typer.Option(help="Profile name or file; default: all that come along.")
+    ] = None,
+    machine: Annotated[str, typer.Option(help="Browse name of the machine, if the server has several.")] = "",
+    data: Annotated[Path, typer.Option(help="Data folder; its pki folder holds the certificates.")] = Path(
+        "agent-data"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Look which profile fits a server, which signals it gives, and what cannot be metered.
+
+    Exit status: 0 at least one profile can be used, 7 none, 5 server not reached, 6 server not secure or not the known
+    one, 3 wrong option.
+    """
+    from machine_agents import profile as profiles
+    from machine_agents.config import SourceConfig
+    from machine_agents.opcua_source.discovery import survey
+
+    known = _or_exit(lambda: [profiles.load(name) for name in profile or profiles.names()])
+    wanted = SourceConfig(endpoint, user, password_file, machine=machine)
+    found = _await(survey(wanted, known, data / "pki"))
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=1))
+    else:
+        from machine_agents.terminal import show_survey
+
+        show_survey(found)
+    raise typer.Exit(Exit.DONE if any(one.usable for one in found.proposals) else Exit.NOTHING_TO_METER)
+
+
+def _or_exit(work: Callable[[], _T]) -> _T:
+    """The result of `work`; what a person can put right ends the program with one line and a status that says which."""
+    try:
+        return work()
+    except Exception as error:
+        _leave(error)
+
+
+def _await(work: Coroutine[Any, Any, _T]) -> _T:
+    return _or_exit(lambda: asyncio.run(work))
+
+
+def _leave(error: Exception) -> NoReturn:
+    from machine_agents.config import BadConfig
+    from machine_agents.credentials import BadSecret
+    from machine_agents.delivery import NotStored
+    from machine_agents.opcua_source.discovery import NotReached
+    from machine_agents.opcua_source.session import SecurityRefused
+    from machine_agents.profile import BadProfile
+    from machine_agents.spool import SpoolBroken, SpoolInUse
+    from metering.ocmf import BadKey
+
+    statuses: list[tuple[tuple[type[Exception], ...], Exit]] = [
+        ((BadConfig, BadSecret, BadProfile), Exit.BAD_CONFIG),
+        ((SpoolInUse, SpoolBroken, NotStored, BadKey), Exit.FOLDER),
+        ((SecurityRefused,), Exit.INSECURE),
+        ((NotReached,), Exit.UNREACHABLE),
+    ]
+    for kinds, status in statuses:
+        if isinstance(error, kinds):
+            typer.echo(f"machine_agents: {str(error) or type(error).__name__}", err=True)
+            raise typer.Exit(status) from None
+    raise error
+
+
+if __name__ == "__main__":
+    app()

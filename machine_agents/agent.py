@@ -1,0 +1,125 @@
+"""The agent: source, meter, spool and courier put together, from start to a graceful stop."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any, TextIO
+
+import httpx
+
+from machine_agents import credentials, profile
+from machine_agents.config import AgentConfig
+from machine_agents.courier import Courier, Refused
+from machine_agents.credentials import Enrolment
+from machine_agents.delivery import NotStored
+from machine_agents.opcua_source.source import OpcUaSource
+from machine_agents.sealing import Meter
+from machine_agents.spool import Spool
+from machine_agents.status import Status
+from metering.ocmf import PrivateKey, fingerprint
+
+_STATUS_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 5.0
+
+
+async def run(
+    config: AgentConfig, *, log: TextIO | None, clock: Callable[[], datetime], monotonic: Callable[[], float]
+) -> None:
+    """Run until SIGTERM or SIGINT. SpoolInUse, SpoolBroken, NotStored, BadSecret and BadProfile end it at the start."""
+    stop = _stop_on_signals()
+    known = profile.load(config.source.profile)
+    with contextlib.closing(Spool(config.data)) as spool:
+        key = credentials.signing_key(config.data)
+        status = Status(config.data / "status.json", log, clock=clock, monotonic=monotonic)
+        status.note("agent", name=config.name, process=os.getpid(), key_fingerprint=fingerprint(key.public_key()))
+        status.say("started", data=str(config.data), key_fingerprint=fingerprint(key.public_key()))
+        courier = Courier(config.service, config.data, key, config.name, status)
+        try:
+            enrolment = credentials.enrolment(config.data) or await _until(stop, courier.enrol())
+            if enrolment is not None:
+                await _work(config, known, spool, key, enrolment, courier, status, stop, monotonic)
+        finally:
+            await courier.close()
+            status.note("agent", stopped=clock().isoformat())
+            status.say("stopped")
+            status.write(at_once=True)
+
+
+async def _work(
+    config: AgentConfig,
+    known: profile.Profile,
+    spool: Spool,
+    key: PrivateKey,
+    enrolment: Enrolment,
+    courier: Courier,
+    status: Status,
+    stop: asyncio.Event,
+    monotonic: Callable[[], float],
+) -> None:
+    meter = Meter(spool, key, enrolment, config.meter, monotonic=monotonic)
+    source = OpcUaSource(config.source, known, meter, status, folder=config.data / "pki", monotonic=monotonic)
+    status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)
+    source_task = asyncio.create_task(source.run())
+    others = [
+        asyncio.create_task(courier.run(spool, enrolment.token)),
+        asyncio.create_task(_report(status, spool, meter)),
+    ]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([source_task, *others, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (source_task, *others):
+            if task.done():
+                task.result()
+        await _cancel(source_task, *others)
+        await _send_rest(courier, spool, enrolment.token)
+    finally:
+        await _cancel(source_task, *others, stopping)
+        _note(status, spool, meter)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, Enrolment]) -> Enrolment | None:
+    """The result of `work`, or None when the stop comes first."""
+    task, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([task, stopping], return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        await _cancel(task, stopping)
+
+
+async def _send_rest(courier: Courier, spool: Spool, token: str) -> None:
+    """Send what was sealed last, as far as the service answers at once; the rest is for the next start."""
+    with contextlib.suppress(TimeoutError, httpx.HTTPError, Refused, NotStored):
+        async with asyncio.timeout(_LAST_WORDS_SECONDS):
+            while await courier.send_batch(spool, token):
+                pass
+
+
+async def _report(status: Status, spool: Spool, meter: Meter) -> None:
+    while True:
+        _note(status, spool, meter)
+        status.write()
+        await asyncio.sleep(_STATUS_SECONDS)
+
+
+def _note(status: Status, spool: Spool, meter: Meter) -> None:
+    counts = spool.counts()
+    status.note("spool", sealed=counts.sealed, sent=counts.sent, refused=counts.refused, digest=spool.tail.digest)
+    heartbeat = meter.heartbeat.isoformat() if meter.heartbeat else None
+    status.note("meter", heartbeat=heartbeat, live=meter.live, registers=meter.registers(), dropped=meter.dropped())
+
+
+async def _cancel(*tasks: "asyncio.Task[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

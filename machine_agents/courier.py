@@ -1,0 +1,183 @@
+"""The courier: enrols the agent once, then brings the spool's records to the service, oldest first.
+
+A batch is the same on every retry, so that nothing is lost or doubled whatever happens to a request or its answer.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from machine_agents.config import ServiceConfig
+from machine_agents.credentials import BadSecret, Enrolment, first_line, save_enrolment
+from machine_agents.delivery import NotStored
+from machine_agents.spool import Spool, Spooled
+from machine_agents.status import Status
+from metering.ocmf import PrivateKey, public_to_pem
+
+_FIRST_PAUSE_SECONDS = 0.5
+_REQUEST_SECONDS = 30
+_MAX_BATCH_BYTES = 1024 * 1024
+
+
+class Refused(Exception):
+    """The service understood and said no; asking again changes nothing until somebody acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the service did with a batch. `high_water`: it holds every record up to this number."""
+
+    high_water: int
+    refused: dict[int, str]
+
+    @classmethod
+    def of(cls, answer: dict[str, Any], batch: list[Spooled]) -> "Receipt":
+        """From the service's answer; KeyError, TypeError or ValueError when it is none."""
+        sent = {one.pagination for one in batch}
+        refused = {int(one["pagination"]): str(one["reason"]) for one in answer["refused"]}
+        return cls(int(answer["high_water"]), {number: why for number, why in refused.items() if number in sent})
+
+
+class Courier:
+    """Talks with the service. `pause` is how it waits (asyncio.sleep)."""
+
+    def __init__(
+        self,
+        config: ServiceConfig,
+        folder: Path,
+        key: PrivateKey,
+        name: str,
+        status: Status,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._config, self._folder, self._key, self._name, self._status = config, folder, key, name, status
+        self._pause = pause
+        self._wait = _FIRST_PAUSE_SECONDS
+        self._client = httpx.AsyncClient(base_url=config.url, timeout=_REQUEST_SECONDS)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def enrol(self) -> Enrolment:
+        """Enrol with the one-time code, for as long as it takes; the same key again gets the same answer."""
+        while True:
+            try:
+                return await self._enrol_once()
+            except (Refused, BadSecret) as refused:
+                self._wait = self._config.retry_max_seconds
+                await self._failed("not enrolled", str(refused))
+            except httpx.HTTPError as error:
+                await self._failed("not enrolled", _why(error))
+
+    async def run(self, spool: Spool, token: str) -> None:
+        """Send for ever; cancel to stop."""
+        while True:
+            try:
+                if not await self.send_batch(spool, token):
+                    await self._pause(0.25)
+                continue
+            except Refused as refused:
+                self._wait = self._config.retry_max_seconds
+                await self._failed("refused", str(refused))
+            except (httpx.HTTPError, NotStored) as error:
+                await self._failed("not reached", _why(error))
+
+    async def send_batch(self, spool: Spool, token: str) -> bool:
+        """Send the oldest batch and note the receipt; False when there is nothing to send."""
+        batch = spool.batch(self._config.batch, _MAX_BATCH_BYTES)
+        if not batch:
+            return False
+        answer = await self._client.post(
+            "/api/readings",
+            content="\n".join(one.text for one in batch),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "text/plain; charset=utf-8"},
+        )
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
+            spool.shrink_batch(batch[len(batch) // 2 - 1].pagination)
+            return True
+        try:
+            receipt = Receipt.of(_answer(answer), batch)
+        except (KeyError, TypeError, ValueError) as error:
+            raise httpx.DecodingError(f"the receipt cannot be read: {error!r}") from error
+        self._settle(spool, batch, receipt)
+        return True
+
+    def _settle(self, spool: Spool, batch: list[Spooled], receipt: Receipt) -> None:
+        """Note what became of the batch. A service that fell back (restored from a backup) gets the rest again."""
+        last = batch[-1].pagination
+        refused = {*receipt.refused, *spool.refused()}
+        if receipt.high_water < min([last, *(number - 1 for number in refused)]):
+            known = self._status.facts.get("service", {}).get("fell_back_to")
+            self._status.note("service", fell_back_to=receipt.high_water)
+            self._status.say("service fell back", high_water=receipt.high_water)
+            spool.rewind(receipt.high_water)
+            if known == receipt.high_water:
+                raise Refused(f"the service does not keep record {receipt.high_water + 1}, and gives no reason")
+            return
+        spool.settle(last, receipt.refused)
+        self._wait = _FIRST_PAUSE_SECONDS
+        self._status.note("service", state="reached", why=None, fell_back_to=None, high_water=receipt.high_water)
+        if receipt.refused:
+            self._status.say("records refused", refused=receipt.refused)
+            self._status.note("service", refused={**spool.refused()})
+
+    async def _enrol_once(self) -> Enrolment:
+        if self._config.code_file is None:
+            raise Refused("the agent is not enrolled: give service.code_file, a file with a code from the operator")
+        body = {
+            "code": first_line(self._config.code_file, "enrolment code"),
+            "public_key_pem": public_to_pem(self._key.public_key()),
+            "agent": self._name,
+            "version": version("spindleshare"),
+        }
+        answer = await self._client.post("/api/agents/enrol", json=body)
+        try:
+            enrolment = Enrolment.of(_answer(answer))
+        except (KeyError, TypeError, ValueError) as error:
+            raise httpx.DecodingError(f"the enrolment cannot be read: {error!r}") from error
+        save_enrolment(self._folder, enrolment)
+        self._wait = _FIRST_PAUSE_SECONDS
+        self._status.say("enrolled", agent=enrolment.agent_id, meter=enrolment.meter_serial)
+        return enrolment
+
+    async def _failed(self, state: str, why: str) -> None:
+        self._status.note("service", state=state, why=why)
+        self._status.say(f"service {state}", why=why, retry_seconds=round(self._wait, 1))
+        self._status.write(at_once=True)
+        await self._pause(self._wait * random.uniform(0.8, 1.2))
+        self._wait = min(2 * self._wait, self._config.retry_max_seconds)
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object of a good answer. Refused for what a retry cannot change; else an httpx error."""
+    if response.is_success:
+        answer = response.json()
+        if not isinstance(answer, dict):
+            raise TypeError("no JSON object")
+        return answer
+    status = response.status_code
+    why = f"{status}: {_problem(response)}"
+    if status < 500 and status not in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS):
+        raise Refused(why)
+    raise httpx.HTTPStatusError(why, request=response.request, response=response)
+
+
+def _problem(response: httpx.Response) -> str:
+    """The problem's own words, when the answer holds them."""
+    try:
+        problem = response.json()
+        words = [problem.get("title"), problem.get("detail"), problem.get("what_to_do")]
+    except (ValueError, AttributeError):
+        return response.text[:200]
+    return "; ".join(str(word) for word in words if word)
+
+
+def _why(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,188 @@
+"""One subscription on a server: asked for with our own parameters, taken up again, and what the server granted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asyncua import ua
+from asyncua.ua.ua_binary import struct_from_binary
+from asyncua.ua.uaerrors import BadMessageNotAvailable, BadNoSubscription, BadSubscriptionIdInvalid, UaStatusCodeError
+
+from machine_agents.config import SourceConfig
+from machine_agents.delivery import SubscriptionState
+from machine_agents.observation import HEARTBEAT
+from machine_agents.opcua_source.nodes import Found
+from machine_agents.opcua_source.session import Link
+
+KEEP_ALIVE_SECONDS = 2
+_LAST_SEQUENCE = 2**32 - 1
+
+
+class Vanished(Exception):
+    """The server no longer has our subscription: what it kept for us is lost."""
+
+
+class NoHeartbeat(Exception):
+    """The server gives no proof of life: without it nothing can be metered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What the server made of our wishes. `refused` holds signals that it does not let us monitor, with its reason."""
+
+    publish_ms: float
+    keep_alive: int
+    lifetime: int
+    sampling_ms: float
+    queue: int
+    refused: dict[str, str]
+
+    def facts(self) -> dict[str, Any]:
+        """For the status. The server keeps values for an agent that is away for `outage_tolerance_seconds`."""
+        queue_seconds = self.queue * self.sampling_ms / 1000
+        return {
+            "publish_ms": self.publish_ms,
+            "sampling_ms": self.sampling_ms,
+            "queue": self.queue,
+            "outage_tolerance_seconds": min(queue_seconds or float("inf"), self.publish_ms * self.lifetime / 1000),
+        }
+
+
+def following(sequence: int) -> int:
+    """The sequence number after `sequence`: 1 follows the last, 0 is never used (Part 4, 5.14.1)."""
+    return 1 if sequence >= _LAST_SEQUENCE else sequence + 1
+
+
+def is_before(sequence: int, other: int) -> bool:
+    """Whether `sequence` came before `other`, over the roll-over too."""
+    return 0 < (other - sequence) % 2**32 < 2**31
+
+
+class Subscription:
+    """The services around a subscription. Every call has the connection's time limit."""
+
+    def __init__(self, link: Link, config: SourceConfig) -> None:
+        self._link, self._config = link, config
+
+    async def create(
+        self,
+        found: Sequence[Found],
+        base: SubscriptionState,
+        remember: Callable[[SubscriptionState], None],
+        *,
+        timestamp_trigger: bool,
+    ) -> tuple[SubscriptionState, Granted]:
+        """A new subscription that begins to send. Its id is stored before anything can flow, so that a kill at any
+        moment leaves either nothing on the server or something that the next start finds."""
+        answer = await self._create()
+        state = replace(base, subscription=answer.SubscriptionId, last_sequence=0, ready=False, fresh=True)
+        state = replace(state, signals=tuple(one.signal for one in found))
+        remember(state)
+        items = await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
+        refused = {
+            one.signal: f"{one.path}: {item.StatusCode.name}"
+            for one, item in zip(found, items, strict=True)
+            if not item.StatusCode.is_good()
+        }
+        if HEARTBEAT in refused:
+            raise NoHeartbeat(f"the server does not let us monitor the heartbeat: {refused[HEARTBEAT]}")
+        state = replace(state, ready=True, signals=tuple("" if s in refused else s for s in state.signals))
+        remember(state)
+        await self.publishing(state.subscription)
+        good = [item for item in items if item.StatusCode.is_good()]
+        return state, Granted(
+            answer.RevisedPublishingInterval,
+            answer.RevisedMaxKeepAliveCount,
+            answer.RevisedLifetimeCount,
+            max(item.RevisedSamplingInterval for item in good),
+            min(item.RevisedQueueSize for item in good),
+            refused,
+        )
+
+    async def add_items(self, state: SubscriptionState, found: Sequence[Found], *, timestamp_trigger: bool) -> None:
+        """Complete a subscription that was interrupted before its items were known to exist."""
+        await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
+
+    async def publishing(self, subscription: int) -> None:
+        """Let it send; it may already."""
+        parameters = ua.SetPublishingModeParameters()
+        parameters.PublishingEnabled = True
+        parameters.SubscriptionIds = [subscription]
+        (await self._link.session.set_publishing_mode(parameters))[0].check()
+
+    async def transfer(self, subscription: int) -> None:
+        """Take it over from an earlier session. Vanished when the server has or gives it no more."""
+        parameters = ua.TransferSubscriptionsParameters()
+        parameters.SubscriptionIds = [subscription]
+        parameters.SendInitialValues = False
+        try:
+            code = (await self._link.session.transfer_subscriptions(parameters))[0].StatusCode
+        except UaStatusCodeError as error:
+            raise Vanished(f"transfer refused: {type(error).__name__}") from error
+        # BadNothingToDo: it is ours already.
+        if not code.is_good() and code.value != ua.StatusCodes.BadNothingToDo:
+            raise Vanished(f"transfer refused: {code.name}")
+
+    async def republish(self, subscription: int, sequence: int) -> ua.NotificationMessage | None:
+        """A message sent earlier, or None when the server has it no more (or never sent it)."""
+        try:
+            message = await self._link.session.republish(subscription, sequence)
+        except (BadSubscriptionIdInvalid, BadNoSubscription) as error:
+            raise Vanished(f"republish refused: {type(error).__name__}") from error
+        except BadMessageNotAvailable:
+            return None
+        return message if message.SequenceNumber == sequence and message.NotificationData else None
+
+    async def delete(self, subscription: int) -> None:
+        """Leave nothing behind on the server, as far as it lets us."""
+        try:
+            await self._link.session.delete_subscriptions([subscription])
+        except UaStatusCodeError:
+            return
+
+    async def _create(self) -> ua.CreateSubscriptionResult:
+        """Asked for on the transport: asyncua's own service would begin to acknowledge on its own."""
+        config = self._config
+        request = ua.CreateSubscriptionRequest()
+        parameters = request.Parameters
+        parameters.RequestedPublishingInterval = float(config.publish_ms)
+        parameters.RequestedMaxKeepAliveCount = max(1, KEEP_ALIVE_SECONDS * 1000 // max(config.publish_ms, 1))
+        parameters.RequestedLifetimeCount = max(
+            3 * parameters.RequestedMaxKeepAliveCount, config.tolerance_seconds * 1000 // max(config.publish_ms, 1)
+        )
+        parameters.MaxNotificationsPerPublish = 0
+        parameters.PublishingEnabled = False
+        protocol = self._link.client.uaclient.protocol
+        if protocol is None:
+            raise ConnectionError("the connection is closed")
+        response = struct_from_binary(ua.CreateSubscriptionResponse, await protocol.send_request(request))
+        response.ResponseHeader.ServiceResult.check()
+        granted: ua.CreateSubscriptionResult = response.Parameters
+        return granted
+
+    async def _create_items(
+        self, subscription: int, found: Sequence[Found], *, timestamp_trigger: bool
+    ) -> list[ua.MonitoredItemCreateResult]:
+        parameters = ua.CreateMonitoredItemsParameters()
+        parameters.SubscriptionId = subscription
+        parameters.TimestampsToReturn = ua.TimestampsToReturn.Source
+        parameters.ItemsToCreate = [
+            self._item(handle, one.node, timestamp_trigger=timestamp_trigger) for handle, one in enumerate(found)
+        ]
+        return await self._link.session.create_monitored_items(parameters)
+
+    def _item(self, handle: int, node: ua.NodeId, *, timestamp_trigger: bool) -> ua.MonitoredItemCreateRequest:
+        item = ua.MonitoredItemCreateRequest()
+        item.ItemToMonitor.NodeId = node
+        item.ItemToMonitor.AttributeId = ua.AttributeIds.Value
+        item.MonitoringMode = ua.MonitoringMode.Reporting
+        wanted = item.RequestedParameters
+        wanted.ClientHandle = handle
+        wanted.SamplingInterval = float(self._config.sampling_ms)
+        wanted.QueueSize = self._config.queue
+        wanted.DiscardOldest = True
+        if timestamp_trigger:
+            trigger = ua.DataChangeFilter()
+            trigger.Trigger = ua.DataChangeTrigger.StatusValueTimestamp
+            wanted.Filter = trigger
+        return item

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
 from sqlmodel import Session
 
 _CONNECT_SECONDS = 10
@@ -74,6 +74,17 @@ class Database:
             raise DatabaseError(_refusal(*privileged))
         if missing:
             raise DatabaseError(f"the run login may not become {', '.join(missing)}: run `spindleshare migrate up`")
+
+    def revision(self) -> str | None:
+        """The migration that the database is at; None where there was none, or where the run login may not look."""
+        try:
+            with self.transaction(Role.WORKER) as session:
+                found: str | None = session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+                return found
+        except OperationalError as error:
+            raise DatabaseError(unreachable(error)) from error
+        except (DataError, ProgrammingError):
+            return None
 
     def close(self) -> None:
         """Give all connections back."""

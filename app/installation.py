@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from app.database import DatabaseError
+from app.database import Database, DatabaseError
 from app.settings import Settings
 
 
@@ -27,6 +27,15 @@ def database_urls(settings: Settings) -> Iterator[Urls]:
 
     with Cluster(settings.database_folder, port=settings.database_port).running() as cluster:
         yield Urls(cluster.migrate_url(), cluster.run_url())
+
+
+def revision(urls: Urls) -> str | None:
+    """The migration that the database is at; None for an empty one, which may not know the run login yet."""
+    opened = Database(urls.migrate or urls.run, pool=1)
+    try:
+        return opened.revision()
+    finally:
+        opened.close()
 
 
 def migrate_url(urls: Urls) -> str:

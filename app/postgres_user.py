@@ -31,11 +31,11 @@ class RunAs:
         os.chown(folder, self.owner, self.group)
 
 
-def run_as(reach: Path) -> RunAs:
-    """The way that works here; `reach` is a folder that the programs must be able to enter."""
+def run_as(*reach: Path) -> RunAs:
+    """The way that works here; `reach` are the folders that the programs must be able to enter."""
     if os.geteuid() != 0:
         return myself()
-    return mapped() or nobody(reach)
+    return mapped() or nobody(*reach)
 
 
 def myself() -> RunAs:
@@ -57,12 +57,12 @@ def mapped() -> RunAs | None:
     return RunAs(prefix, 0, 0) if tried.returncode == 0 else None
 
 
-def nobody(reach: Path) -> RunAs:
+def nobody(*reach: Path) -> RunAs:
     """The user `nobody`; below a closed folder (a clone in /root) it keeps root's right to enter folders, no more."""
     account = pwd.getpwnam("nobody")
     setpriv = shutil.which("setpriv") or "setpriv"
     prefix: tuple[str, ...] = (setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups")
-    if not _open_to_all(reach):
+    if not all(map(_open_to_all, reach)):
         prefix = (*prefix, "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
     return RunAs((*prefix, "--"), account.pw_uid, account.pw_gid)
 

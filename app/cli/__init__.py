@@ -1,0 +1,85 @@
+"""The operators' command `spindleshare`.
+
+A command's module is imported only when that command is asked for: `rate` must not load the web, nor `--help` anything.
+To add a command, add a line to `COMMANDS`; its target is a function (a command) or a typer.Typer (a group).
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from app.cli.problem import PROBLEM, explain
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Where a command is, as "module:name", and its line in the list of commands."""
+
+    target: str
+    help: str
+
+    def load(self) -> Callable[..., Any] | typer.Typer:
+        module, _, name = self.target.partition(":")
+        found: Callable[..., Any] | typer.Typer = getattr(importlib.import_module(module), name)
+        return found
+
+
+COMMANDS = {
+    "demo": Command(
+        "app.cli.demo:demo", "Take one machine's month from the spindle to the paid invoice, with real parts."
+    ),
+    "serve": Command("app.cli.serve:serve", "Run the web service."),
+    "migrate": Command("app.cli.migrate:group", "Bring the database up to this version, or down."),
+    "enrol": Command("app.cli.enrol:enrol", "Make a one-time code that a new machine agent enrols with."),
+    "rate": Command("app.cli.rate:rate", "Price a usage file by a tariff file, with lines and working."),
+    "close": Command("app.cli.close:close", "Draft the invoices of a period."),
+    "bank": Command("app.cli.bank:group", "Read bank statements."),
+    "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
+    "doctor": Command("app.cli.doctor:doctor", "Say what is wrong with this installation, and what to do."),
+    "bench": Command("app.cli.bench:bench", "Measure, as a ratio to a limit or a peer of the same run."),
+    "version": Command("app.cli.version:version", "Show the version."),
+}
+_ABOUT = "SpindleShare: machine tools by the signed spindle hour, from the spindle to the reconciled invoice."
+_EXIT_CODES = (
+    "Exit codes: 0 done · 1 done, and the answer is no (a check failed) · 2 wrong command line · "
+    "3 not done, one line on stderr says why and what to do · 70 a fault of ours."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: no traceback reaches the user."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        application(given)(given, prog_name="spindleshare")
+    except Exception as error:
+        line, code = explain(error)
+        typer.echo(f"spindleshare: {line}", err=True)
+        raise SystemExit(code) from None
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """All commands; only the one that `arguments` ask for is loaded, the others are known by their help line."""
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    app = typer.Typer(
+        help=_ABOUT,
+        epilog=_EXIT_CODES,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, command in COMMANDS.items():
+        target = command.load() if name == wanted else _named_only
+        if isinstance(target, typer.Typer):
+            app.add_typer(target, name=name, help=command.help)
+        else:
+            app.command(name, help=None if name == wanted else command.help)(target)
+    return app
+
+
+def _named_only() -> None:
+    raise typer.Exit(PROBLEM)

@@ -60,6 +60,10 @@ class Fields:
     def has(self, name: str) -> bool:
         return self._values.get(name) is not None
 
+    def is_null(self, name: str) -> bool:
+        """Whether the field is there and says null."""
+        return name in self._values and self._values[name] is None
+
     def text(self, name: str, default: str | None = None, choices: Collection[str] = ()) -> str:
         value = self._take(name, default)
         if not isinstance(value, str) or len(value) > _TEXT_LIMIT:

@@ -92,11 +92,12 @@ class Measured:
     """A lease's use in one billing period.
 
     `covered` is the part of `period` in which the lease ran (it may reach beyond); fixed amounts are prorated by it.
+    None: it did not run (a cancelled booking may still owe a fee).
     `zone` is the machine's: its wall clock decides bands and days. `availability_percent` is None when unknown.
     """
 
     period: Period
-    covered: Period
+    covered: Period | None
     zone: str
     slices: tuple[Slice, ...] = ()
     availability_percent: Decimal | None = None
@@ -112,7 +113,11 @@ class Measured:
                 ".availability_percent",
                 "write a percentage from 0 to 100",
             ),
-            (self.period.overlaps(self.covered), ".covered", "does not touch the period"),
+            (
+                self.covered is None or self.period.overlaps(self.covered),
+                ".covered",
+                "does not touch the period; write null where the lease did not run in it",
+            ),
         )
         outside = [index for index, part in enumerate(self.slices) if not self.period.covers(part.period)]
         if outside:

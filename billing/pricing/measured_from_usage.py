@@ -12,14 +12,14 @@ def measured_from_usage(
     usage: Iterable[Usage],
     *,
     period: Period,
-    covered: Period,
+    covered: Period | None,
     zone: str,
     availability_percent: Decimal | None = None,
     events: Iterable[Event] = (),
 ) -> Measured:
     """What a lease used in `period`; rows outside it belong to another period and are left out.
 
-    `covered` is the part of the period in which the lease ran, `zone` the machine's IANA zone.
+    `covered` is the part of the period in which the lease ran (None: it did not), `zone` the machine's IANA zone.
     """
     slices = tuple(_slice(row) for row in usage if period.covers(row.period))
     facts = tuple(event for event in events if event.at in period)

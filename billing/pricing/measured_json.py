@@ -22,7 +22,9 @@ def measured_from_json(value: object) -> Measured:
     zone, slices = fields.text("zone"), fields.many("slices", slice_from_json)
     availability, events = fields.maybe_decimal("availability_percent"), fields.many("events", event_from_json)
     fields.done()
-    return Measured(period, covered or period, zone, slices, availability, events)
+    return Measured(
+        period, None if fields.is_null("covered") else covered or period, zone, slices, availability, events
+    )
 
 
 def measured_to_json(measured: Measured) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def measured_to_json(measured: Measured) -> dict[str, Any]:
     found: dict[str, Any] = {
         "format": FORMAT,
         "period": period_to_json(measured.period),
-        "covered": period_to_json(measured.covered),
+        "covered": period_to_json(measured.covered) if measured.covered else None,
         "zone": measured.zone,
         "slices": [_slice_to_json(part) for part in measured.slices],
         "events": [event_to_json(event) for event in measured.events],

@@ -26,15 +26,15 @@ class Share:
     working: str
 
 
-def share(rule: Proration, period: Period, covered: Period, zone: ZoneInfo) -> Share:
+def share(rule: Proration, period: Period, covered: Period | None, zone: ZoneInfo) -> Share:
     """What part of `period` the lease owes for covering `covered`.
 
     by_day counts local calendar days that the lease touches; by_second is exact; fixed_30_days counts touched days
     out of 30, never more than the whole; none owes the whole. A fully covered period is always the whole.
     """
-    inside = period.intersection(covered)
+    inside = period.intersection(covered) if covered else None
     if inside is None:
-        return Share(Fraction(0), "the lease does not touch the period")
+        return Share(Fraction(0), "the lease did not run in the period")
     if rule is Proration.NONE:
         return Share(Fraction(1), "whole period, not prorated")
     if inside == period:

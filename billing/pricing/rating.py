@@ -58,11 +58,11 @@ class _Rating:
 
     def base_fee(self) -> Iterator[RatedLine]:
         if self.tariff.base_fee:
-            yield self._fee(self.tariff.base_fee)
+            yield from self._fee(self.tariff.base_fee)
 
     def fees(self) -> Iterator[RatedLine]:
         for fee in self.tariff.fees:
-            yield self._fee(fee)
+            yield from self._fee(fee)
 
     def use(self) -> Iterator[RatedLine]:
         """Each component's lines, and after the last component of a dimension the adders on it."""
@@ -89,7 +89,7 @@ class _Rating:
         points, percent = terms.percent(actual)
         if not percent:
             return
-        base = Money.of(self._fee(fee).exact, self.tariff.currency)
+        base = Money.of(fee.amount * self._share(fee.proration).part, self.tariff.currency)
         exact = -Fraction(base.decimal) * Fraction(percent) / 100
         yield self._line(
             terms.heading,
@@ -145,13 +145,13 @@ class _Rating:
         currency = self.tariff.currency
         return Fraction(total([Money.of(exact, currency) for exact in exacts], currency).decimal)
 
-    def _fee(self, fee: Fee) -> RatedLine:
+    def _fee(self, fee: Fee) -> Iterator[RatedLine]:
         part = self._share(fee.proration)
+        if not part.part:
+            return
         exact = fee.amount * part.part
         parts = [f"{entry.description}: {plain(entry.amount)}" for entry in fee.parts]
-        return self._line(
-            fee.heading, exact, (*parts, f"{exact_text(fee.amount)}, {part.working}: {exact_text(exact)}")
-        )
+        yield self._line(fee.heading, exact, (*parts, f"{exact_text(fee.amount)}, {part.working}: {exact_text(exact)}"))
 
     def _component(self, component: PriceComponent, used: Totals) -> Iterator[RatedLine]:
         billable, working = self._billable(component, used)

@@ -19,7 +19,17 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from app import postgres_system, postgres_user
+from app import postgres_user
+from app.postgres_system import (
+    PostgresError,
+    advice,
+    environment,
+    free_port,
+    is_alive,
+    is_postgres,
+    programs,
+    refuse_taken,
+)
 
 DATABASE = "spindleshare"
 ADMIN = "spindleshare_admin"
@@ -79,7 +89,7 @@ class Cluster:
         self._make_folder()
         if self.is_running() and self._answers():
             return
-        as_user = postgres_user.run_as(postgres_system.programs(), self._folder)
+        as_user = postgres_user.run_as(programs(), self._folder)
         if not self.data.exists():
             self._initialise(as_user)
         as_user.own(self.data)
@@ -88,7 +98,7 @@ class Cluster:
         while not self._start_once(as_user):
             reason = self._last_words()
             if time.monotonic() > deadline or not any(word in reason for word in _PASSING):
-                raise postgres_system.PostgresError(postgres_system.advice(reason, self._folder, self.log))
+                raise PostgresError(advice(reason, self._folder, self.log))
             time.sleep(0.2)
             if self.is_running() and self._answers():
                 break
@@ -129,7 +139,7 @@ class Cluster:
 
     def _process_id(self) -> int | None:
         line = self._pid_line(0)
-        return int(line) if line and postgres_system.is_postgres(int(line)) else None
+        return int(line) if line and is_postgres(int(line)) else None
 
     def _drop_misleading_file(self) -> None:
         """A dead server's number may be another program's by now, which PostgreSQL takes for a running server.
@@ -137,7 +147,7 @@ class Cluster:
         Only then is the file removed: it also guards against a dead server's children that still write.
         """
         line = self._pid_line(0)
-        if line and postgres_system.is_alive(int(line)) and not postgres_system.is_postgres(int(line)):
+        if line and is_alive(int(line)) and not is_postgres(int(line)):
             (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _answers(self) -> bool:
@@ -151,7 +161,7 @@ class Cluster:
     def _url(self, user: str, database: str) -> str:
         port = self._pid_line(3)
         if port is None:
-            raise postgres_system.PostgresError(f"the embedded PostgreSQL in {self._folder} is not running")
+            raise PostgresError(f"the embedded PostgreSQL in {self._folder} is not running")
         return f"postgresql+psycopg://{user}:{self._password(user)}@127.0.0.1:{port}/{database}"
 
     def _password(self, user: str) -> str:
@@ -174,7 +184,7 @@ class Cluster:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise postgres_system.PostgresError(f"cannot make the folder {self._folder}: {error.strerror}") from error
+            raise PostgresError(f"cannot make the folder {self._folder}: {error.strerror}") from error
 
     def _initialise(self, as_user: postgres_user.RunAs) -> None:
         """Make the cluster beside its place and move it there whole, so that a killed run leaves no half of one."""
@@ -189,25 +199,21 @@ class Cluster:
             copy.write(self._password(ADMIN))
             copy.flush()
             os.chown(copy.name, as_user.owner, as_user.group)
-            command = as_user.command(
-                postgres_system.programs() / "initdb", *options, f"--pwfile={copy.name}", f"--pgdata={fresh}"
-            )
+            command = as_user.command(programs() / "initdb", *options, f"--pwfile={copy.name}", f"--pgdata={fresh}")
             with self.log.open("wb") as log:
-                done = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=postgres_system.environment()
-                )
+                done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
         if done.returncode != 0:
-            raise postgres_system.PostgresError(postgres_system.advice(self._last_words(), self._folder, self.log))
+            raise PostgresError(advice(self._last_words(), self._folder, self.log))
         fresh.rename(self.data)
 
     def _start_once(self, as_user: postgres_user.RunAs) -> bool:
-        port = self._port or postgres_system.free_port()
-        postgres_system.refuse_taken(port)
+        port = self._port or free_port()
+        refuse_taken(port)
         settings = [f"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "timezone=UTC"]
         settings += ["log_timezone=UTC", "max_connections=100", "shared_buffers=128MB", "jit=off"]
         settings += [] if self._durable else _QUICK
         arguments = [part for setting in settings for part in ("-c", setting)]
-        command = as_user.command(postgres_system.programs() / "postgres", "-D", str(self.data), *arguments)
+        command = as_user.command(programs() / "postgres", "-D", str(self.data), *arguments)
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server in order.
             self._process = subprocess.Popen(
@@ -215,7 +221,7 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=postgres_system.environment(),
+                env=environment(),
                 start_new_session=True,
             )
         deadline = time.monotonic() + _START_SECONDS

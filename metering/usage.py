@@ -36,6 +36,15 @@ class RegisterFell(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A reading with what its spectrum cells grew since the reading before; `replayed`: it was played back."""
+
+    reading: Reading
+    grown: Spectrum
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """What grew between two readings. `doubtful`: the later reading's status is not good."""
 
@@ -60,7 +69,7 @@ def quarter_hours(
     changed, so `spectrum_before` gives the cells' values at the first reading where that is not the meter's first. A
     stretch without readings across a quarter hour's end is spread evenly over its time and marked substitute.
     """
-    return cut(intervals(readings, replayed=replayed, spectrum_before=spectrum_before), meter=meter)
+    return cut(intervals(steps(readings, replayed=replayed, spectrum_before=spectrum_before)), meter=meter)
 
 
 def of_records(records: Sequence[Record], *, spectrum_before: Spectrum | None = None) -> list[Usage]:
@@ -71,23 +80,31 @@ def of_records(records: Sequence[Record], *, spectrum_before: Spectrum | None = 
     return quarter_hours(readings, meter=meter, replayed=played, spectrum_before=spectrum_before)
 
 
-def intervals(
+def steps(
     readings: Iterable[Reading], *, replayed: Container[int] = (), spectrum_before: Spectrum | None = None
-) -> Iterator[Interval]:
-    """Differences of consecutive readings; those of one moment count as one, with their growth in what follows."""
+) -> Iterator[Step]:
+    """Readings with their cells' growth, from their cells' cumulative values."""
     cells = dict(spectrum_before or {})
+    for reading in readings:
+        yield Step(reading, difference(reading.spectrum, cells), reading.sequence in replayed)
+        cells.update(reading.spectrum)
+
+
+def intervals(walk: Iterable[Step]) -> Iterator[Interval]:
+    """Differences of consecutive readings; those of one moment count as one, with their growth in what follows."""
     start: Reading | None = None
     grown: dict[tuple[str, int], int] = {}
     doubtful = False
-    for reading in readings:
-        for cell, growth in difference(reading.spectrum, cells).items() if start else ():
-            grown[cell] = grown.get(cell, 0) + growth
-        cells.update(reading.spectrum)
-        doubtful = doubtful or (start is not None and reading.status is not Status.GOOD)
+    for step in walk:
+        reading = step.reading
         if start is None:
             start = reading
-        elif reading.device_time != start.device_time:
-            yield _interval(start, reading, grown, reading.sequence in replayed, doubtful)
+            continue
+        for cell, ms in step.grown.items():
+            grown[cell] = grown.get(cell, 0) + ms
+        doubtful = doubtful or reading.status is not Status.GOOD
+        if reading.device_time != start.device_time:
+            yield _interval(start, reading, grown, step.replayed, doubtful)
             start, grown, doubtful = reading, {}, False
 
 

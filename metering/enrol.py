@@ -1,0 +1,114 @@
+"""Enrolment: a machine gets a meter and a one-time code; whoever brings the code first pins its key to the meter."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from metering import ocmf
+from metering.machine import Agent, Machine, Meter, agent_id, meter_id
+from metering.store import MeteringStore
+
+VALID_FOR = timedelta(days=7)
+
+
+class EnrolmentRefused(Exception):
+    """The code cannot be used: ask the operator for a new one."""
+
+
+class UnknownCode(EnrolmentRefused):
+    """There is no such enrolment code: check its spelling."""
+
+
+class CodeExpired(EnrolmentRefused):
+    """The enrolment code is too old: ask the operator for a new one."""
+
+
+class AlreadyEnrolled(EnrolmentRefused):
+    """The code, or the meter, is already in use by an agent with another key."""
+
+
+class MeterTaken(ValueError):
+    """The serial number is that of another machine's meter: give this one its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What the operator passes on to whoever sets up the agent; the code is not stored and cannot be shown again."""
+
+    meter: Meter
+    code: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What the agent keeps: who it is, which meter it is, and the token that it sends readings with."""
+
+    agent_id: UUID
+    meter_serial: str
+    machine_model: str
+    token: str
+
+
+def invite(
+    machine: Machine, serial: str, *, store: MeteringStore, now: datetime, valid_for: timedelta = VALID_FOR
+) -> Invitation:
+    """Register `machine` and its meter, if they are not there, and make a one-time code for the meter's agent."""
+    store.add_machine(machine, now=now)
+    store.add_meter(
+        Meter(id=meter_id(serial), machine_id=machine.id, owner_id=machine.owner_id, serial=serial), now=now
+    )
+    meter = store.meter(meter_id(serial))
+    if meter.machine_id != machine.id:
+        raise MeterTaken(f"meter {serial} belongs to another machine")
+    code, expires_at = secrets.token_urlsafe(18), now + valid_for
+    store.add_code(_hash(code), meter, salt=secrets.token_hex(16), expires_at=expires_at, now=now)
+    return Invitation(meter, code, expires_at)
+
+
+def redeem(code: str, public_key_pem: str, *, name: str, version: str, store: MeteringStore, now: datetime) -> Enrolled:
+    """Pin the key to the code's meter. The same code with the same key gives the same answer until the code expires.
+
+    Raises EnrolmentRefused, or BadKey when `public_key_pem` is no P-256 key.
+    """
+    fingerprint = ocmf.fingerprint(ocmf.public_from_pem(public_key_pem))
+    found = store.lock_code(_hash(code))
+    if found is None:
+        raise UnknownCode("there is no such enrolment code: check its spelling")
+    if found.expires_at <= now:
+        raise CodeExpired(f"the enrolment code expired at {found.expires_at:%Y-%m-%d %H:%M} UTC: ask for a new one")
+    meter = store.meter(found.meter_id)
+    agent = agent_id(meter.serial, fingerprint)
+    there = store.agent_of(meter.id)
+    if (found.agent_id or agent) != agent or (there is not None and there.id != agent):
+        raise AlreadyEnrolled("an agent with another key is enrolled with this code or for this meter")
+    # From code, key and salt: a retry gets the same token although only its hash is kept.
+    token = _hash(f"{found.salt}:{code}:{fingerprint}")
+    machine = store.machine(meter.machine_id)
+    enrolled = Agent(
+        id=agent,
+        meter_id=meter.id,
+        owner_id=meter.owner_id,
+        meter_serial=meter.serial,
+        machine_model=machine.model,
+        name=name,
+        version=version,
+        public_key_pem=public_key_pem,
+        fingerprint=fingerprint,
+        enrolled_at=now,
+    )
+    store.add_agent(enrolled, token_hash=_hash(token))
+    store.redeem_code(_hash(code), agent, now=now)
+    return Enrolled(agent, meter.serial, machine.model, token)
+
+
+def identify(token: str, *, store: MeteringStore) -> Agent | None:
+    """The agent that a bearer token belongs to; None when there is none."""
+    return store.agent_by_token(_hash(token))
+
+
+def _hash(secret: str) -> str:
+    """SHA-256 is enough for secrets of 144 random bits and more: there is nothing to guess."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,85 @@
+"""Taking in a batch of sealed records: all checks, one transaction, a receipt that says how far the chain reaches."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from metering import ocmf
+from metering.chain import Chain, Fault
+from metering.cut_usage import extend_usage
+from metering.machine import Agent
+from metering.ocmf import BadSignature, OcmfError, PublicKey, Sealed
+from metering.store import Accepted, MeteringStore, Refused
+from metering.usage import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a batch. `high_water` is the highest pagination up to which all records are stored."""
+
+    stored: int
+    duplicate: int
+    refused: tuple[Refused, ...]
+    high_water: int
+
+
+def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: datetime) -> Receipt:
+    """Verify and store `texts` of `agent`; what is refused is kept aside with its reason, the rest is stored.
+
+    A record already stored is a no-op when it is the same text and refused when it is another. Needs the worker's role;
+    everything happens in the store's transaction, under the agent's lock from the first look at its chain.
+    """
+    sealed, refused = _read(texts, ocmf.public_from_pem(agent.public_key_pem))
+    chain, layout = store.lock_chain(agent)
+    since = chain.last.device_time if chain.last else None
+    accepted, duplicate, misplaced = _sort(sealed, chain, store.digests(agent.meter_id, _known(sealed, chain)))
+    refused += misplaced
+    if accepted:
+        store.add_records(agent, accepted, chain=chain, layout=layout, now=now)
+        steps = [step for one in accepted for step in one.steps]
+        extend_usage(store.meter(agent.meter_id), steps, since=since, store=store, now=now)
+    store.add_refused(agent, refused, now=now)
+    return Receipt(len(accepted), duplicate, tuple(refused), chain.pagination)
+
+
+def _read(texts: Sequence[str], key: PublicKey) -> tuple[list[Sealed], list[Refused]]:
+    """What can be read and is genuine, by pagination; and the rest with its reason."""
+    good: list[Sealed] = []
+    refused: list[Refused] = []
+    for text in texts:
+        pagination = None
+        try:
+            sealed = ocmf.parse(text)
+            pagination = sealed.record.pagination
+            ocmf.verify(sealed, key)
+            good.append(sealed)
+        except (OcmfError, BadSignature) as error:
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            refused.append(Refused(text, digest, pagination, str(error)))
+    return sorted(good, key=lambda one: one.record.pagination), refused
+
+
+def _known(sealed: Sequence[Sealed], chain: Chain) -> list[int]:
+    return [one.record.pagination for one in sealed if one.record.pagination <= chain.pagination]
+
+
+def _sort(sealed: Sequence[Sealed], chain: Chain, digests: dict[int, str]) -> tuple[list[Accepted], int, list[Refused]]:
+    """Append to `chain` what follows; tell duplicates from what does not belong."""
+    accepted: list[Accepted] = []
+    refused: list[Refused] = []
+    duplicate = 0
+    for one in sealed:
+        pagination = one.record.pagination
+        if digests.get(pagination) == one.digest:
+            duplicate += 1
+            continue
+        taken = chain.append(one)
+        if isinstance(taken, Fault):
+            reason = "another record is stored under this number" if pagination in digests else taken.reason
+            refused.append(Refused(one.text, one.digest, pagination, reason))
+            continue
+        pairs = zip(one.record.readings, taken, strict=True)
+        accepted.append(Accepted(one, tuple(Step(reading, grown, one.record.replayed) for reading, grown in pairs)))
+        digests[pagination] = one.digest
+    return accepted, duplicate, refused

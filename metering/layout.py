@@ -1,0 +1,43 @@
+"""How a meter's registers and spectrum cells lie in stored arrays: by position, in a layout that only grows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from metering.reading import Reading
+from metering.spectrum import Spectrum
+
+_KEY_BITS = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Position -> register code, and position -> spindle. A shorter array is an older one: what it lacks is zero."""
+
+    codes: tuple[str, ...] = ()
+    spindles: tuple[str, ...] = ()
+
+    def with_readings(self, readings: Iterable[Reading]) -> "Layout":
+        """The layout with the codes and spindles that `readings` bring added at its end."""
+        codes, spindles = dict.fromkeys(self.codes), dict.fromkeys(self.spindles)
+        for reading in readings:
+            codes.update(dict.fromkeys(reading.registers))
+            spindles.update(dict.fromkeys(spindle for spindle, _ in reading.spectrum))
+        return Layout(tuple(codes), tuple(spindles))
+
+    def values(self, registers: Mapping[str, int]) -> list[int]:
+        return [registers.get(code, 0) for code in self.codes]
+
+    def registers(self, values: Sequence[int]) -> dict[str, int]:
+        return dict(zip(self.codes, values, strict=False))
+
+    def cells(self, spectrum: Spectrum) -> tuple[list[int], list[int]]:
+        """Spindle and cell in one integer each, rising; and their milliseconds."""
+        if not spectrum:
+            return [], []
+        place = {spindle: index << _KEY_BITS for index, spindle in enumerate(self.spindles)}
+        flat = sorted((place[spindle] | key, ms) for (spindle, key), ms in spectrum.items())
+        return [cell for cell, _ in flat], [ms for _, ms in flat]
+
+    def spectrum(self, cells: Sequence[int], ms: Sequence[int]) -> dict[tuple[str, int], int]:
+        mask = (1 << _KEY_BITS) - 1
+        return {(self.spindles[cell >> _KEY_BITS], cell & mask): value for cell, value in zip(cells, ms, strict=True)}

@@ -1,0 +1,11 @@
+"""Where metering's values and rows meet: one store over one session, made of three parts."""
+
+from metering.store_machines import MachineStore, UnknownMeter
+from metering.store_records import Accepted, RecordStore, Refused
+from metering.store_usage import UsageStore
+
+__all__ = ["Accepted", "MeteringStore", "Refused", "UnknownMeter"]
+
+
+class MeteringStore(MachineStore, RecordStore, UsageStore):
+    """Machines, meters and agents; records and readings; usage."""

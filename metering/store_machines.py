@@ -1,0 +1,182 @@
+"""Machines, meters, agents, enrolment codes and access: their rows and values."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import Range, insert
+from sqlmodel import Session, col, select, update
+
+from metering.machine import Agent, Machine, Meter, access_id
+from metering.period import Period
+from metering.reading import GENESIS
+from metering.tables import AgentRow, EnrolmentCodeRow, MachineRow, MeterAccessRow, MeterRow
+
+
+class UnknownMeter(LookupError):
+    """There is no such machine or meter, or it is not yours to see."""
+
+
+class MachineStore:
+    """What is registered and enrolled, as far as the session's role and party may see it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add_machine(self, machine: Machine, *, now: datetime) -> None:
+        """Store it; one with the same id gets its name, model and zone."""
+        values = {"name": machine.name, "model": machine.model, "zone": machine.zone}
+        statement = insert(MachineRow).values(id=machine.id, owner_id=machine.owner_id, recorded_at=now, **values)
+        self._session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+
+    def add_meter(self, meter: Meter, *, now: datetime) -> None:
+        """Store it; one with the same serial stays as it is."""
+        statement = insert(MeterRow).values(
+            id=meter.id,
+            machine_id=meter.machine_id,
+            owner_id=meter.owner_id,
+            serial=meter.serial,
+            register_codes=list(meter.register_codes),
+            spindles=list(meter.spindles),
+            recorded_at=now,
+        )
+        self._session.execute(statement.on_conflict_do_nothing())
+
+    def machine(self, machine_id: UUID) -> Machine:
+        row = self._session.get(MachineRow, machine_id)
+        if row is None:
+            raise UnknownMeter(f"no machine {machine_id} that you may see")
+        return _machine(row)
+
+    def machines(self) -> list[Machine]:
+        """All that may be seen, by name."""
+        rows = self._session.exec(select(MachineRow).order_by(MachineRow.name, col(MachineRow.id)))
+        return [_machine(row) for row in rows]
+
+    def meter(self, meter_id: UUID) -> Meter:
+        row = self._session.get(MeterRow, meter_id)
+        if row is None:
+            raise UnknownMeter(f"no meter {meter_id} that you may see")
+        return _meter(row)
+
+    def meter_by_serial(self, serial: str) -> Meter:
+        row = self._session.exec(select(MeterRow).where(MeterRow.serial == serial)).first()
+        if row is None:
+            raise UnknownMeter(f"no meter with serial {serial!r} that you may see")
+        return _meter(row)
+
+    def meters(self, machine_id: UUID | None = None) -> list[Meter]:
+        """All that may be seen, or those of one machine, by serial."""
+        query = select(MeterRow).order_by(MeterRow.serial)
+        if machine_id is not None:
+            query = query.where(MeterRow.machine_id == machine_id)
+        return [_meter(row) for row in self._session.exec(query)]
+
+    def add_code(self, code_hash: str, meter: Meter, *, salt: str, expires_at: datetime, now: datetime) -> None:
+        """Keep an enrolment code's hash."""
+        row = EnrolmentCodeRow(
+            code_hash=code_hash,
+            meter_id=meter.id,
+            owner_id=meter.owner_id,
+            salt=salt,
+            expires_at=expires_at,
+            agent_id=None,
+            redeemed_at=None,
+            recorded_at=now,
+        )
+        self._session.add(row)
+        self._session.flush()
+
+    def lock_code(self, code_hash: str) -> EnrolmentCodeRow | None:
+        """The code's row, locked until the transaction ends."""
+        query = select(EnrolmentCodeRow).where(EnrolmentCodeRow.code_hash == code_hash).with_for_update()
+        return self._session.exec(query.execution_options(populate_existing=True)).first()
+
+    def redeem_code(self, code_hash: str, agent: UUID, *, now: datetime) -> None:
+        statement = update(EnrolmentCodeRow).where(col(EnrolmentCodeRow.code_hash) == code_hash)
+        self._session.execute(statement.values(agent_id=agent, redeemed_at=now))
+
+    def add_agent(self, agent: Agent, *, token_hash: str) -> None:
+        """Enrol it; one with the same id keeps its chain."""
+        statement = insert(AgentRow).values(
+            id=agent.id,
+            meter_id=agent.meter_id,
+            owner_id=agent.owner_id,
+            name=agent.name,
+            version=agent.version,
+            public_key_pem=agent.public_key_pem,
+            fingerprint=agent.fingerprint,
+            token_hash=token_hash,
+            enrolled_at=agent.enrolled_at,
+            pagination=0,
+            sequence=0,
+            digest=GENESIS,
+            spectrum_cells=[],
+            spectrum_ms=[],
+        )
+        changed = {"token_hash": token_hash, "name": agent.name, "version": agent.version}
+        self._session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+    def agent_of(self, meter_id: UUID) -> Agent | None:
+        """The agent that seals this meter's readings."""
+        return self._agent(AgentRow.meter_id == meter_id)
+
+    def agent_by_token(self, token_hash: str) -> Agent | None:
+        return self._agent(AgentRow.token_hash == token_hash)
+
+    def _agent(self, condition: bool) -> Agent | None:
+        found = self._session.exec(
+            select(AgentRow, MeterRow.serial, MachineRow.model)
+            .join(MeterRow, col(MeterRow.id) == col(AgentRow.meter_id))
+            .join(MachineRow, col(MachineRow.id) == col(MeterRow.machine_id))
+            .where(condition)
+        ).first()
+        return _agent(*found) if found else None
+
+    def grant_access(
+        self, meter: Meter, party: UUID, during: Period | tuple[datetime, None], *, reason: str, now: datetime
+    ) -> None:
+        """Let `party` see what the meter measures in `during` (open: until further notice). Needs the worker's role.
+
+        `reason` names what gives the access (a lease's id); the same reason again replaces the time.
+        """
+        start, end = (during.start, during.end) if isinstance(during, Period) else during
+        statement = insert(MeterAccessRow).values(
+            id=access_id(meter.id, party, reason),
+            meter_id=meter.id,
+            owner_id=meter.owner_id,
+            party_id=party,
+            during=Range(start, end),
+            recorded_at=now,
+        )
+        changed = {"during": statement.excluded.during, "recorded_at": now}
+        self._session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+def _machine(row: MachineRow) -> Machine:
+    return Machine(id=row.id, owner_id=row.owner_id, name=row.name, model=row.model, zone=row.zone)
+
+
+def _meter(row: MeterRow) -> Meter:
+    return Meter(
+        id=row.id,
+        machine_id=row.machine_id,
+        owner_id=row.owner_id,
+        serial=row.serial,
+        register_codes=tuple(row.register_codes),
+        spindles=tuple(row.spindles),
+    )
+
+
+def _agent(row: AgentRow, serial: str, model: str) -> Agent:
+    return Agent(
+        id=row.id,
+        meter_id=row.meter_id,
+        owner_id=row.owner_id,
+        meter_serial=serial,
+        machine_model=model,
+        name=row.name,
+        version=row.version,
+        public_key_pem=row.public_key_pem,
+        fingerprint=row.fingerprint,
+        enrolled_at=row.enrolled_at,
+    )

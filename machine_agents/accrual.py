@@ -84,6 +84,9 @@ def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING) -> Cut:
 
 def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Policy, cuts: list[Cut]) -> None:
     """Fold one observation, the next in order of source time."""
+    now = at = us // 1000
+    if now >= state.next_cut:  # first of all, so that nothing of this observation is in the cut
+        _cut_until(state, now, policy, cuts)
     if signal not in state.takers:
         state.takers[signal] = taker_of(state, signal, policy)
     taker = state.takers[signal]
@@ -92,9 +95,6 @@ def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Polic
         return
     if not _is_news(state, us, signal, value):
         return
-    now = at = us // 1000
-    if now >= state.next_cut:
-        _cut_until(state, now, policy, cuts)
     if now < state.settled:  # from before the watermark, or before the meter began: it counts from here on
         state.dropped["late"] += 1
         now = state.settled

@@ -123,7 +123,7 @@ class _Shop:
     def _set_up(self) -> None:
         machine = self.machine
         machine.set(mode="manual", execution="stopped", feed=0)
-        machine.wait(self._between(30, 160) * _MINUTE)
+        machine.wait(self._between(60, 240) * _MINUTE)
         machine.set(mode="setup")
         for _ in range(self._between(6, 14)):
             machine.move({"X": self._between(20, 250) * 1000, "Z": self._between(20, 400) * 1000}, RAPID_UM_S // 8)

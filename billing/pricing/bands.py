@@ -177,7 +177,10 @@ class BandClock:
 
 
 def _minutes(fields: Fields, name: str) -> int:
-    hours, colon, minutes = fields.text(name).partition(":")
+    text = fields.text(name)
+    hours, colon, minutes = text.partition(":")
+    if not text:
+        return 0
     if not (colon and len(hours) == len(minutes) == 2 and (hours + minutes).isdecimal() and int(minutes) < 60):
         fields.wrong(name, 'write a local time such as "08:00"')
         return 0

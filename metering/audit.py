@@ -21,8 +21,8 @@ class Audited:
 def audit(texts: Sequence[str], *, key: PublicKey, earlier: Iterable[str] = ()) -> Audited:
     """Check a run of sealed texts of one meter and derive its usage from its first reading to its last.
 
-    A run that does not begin the meter's life needs `earlier`: texts that tell each spectrum cell's value before it. They
-    stand alone, so whether one was held back shows by the spectrum outgrowing the spindle's running time.
+    A run that does not begin the meter's life needs `earlier`: texts that tell each spectrum cell's value before it.
+    They stand alone, so whether one was held back shows by the spectrum outgrowing the spindle's running time.
     """
     faults: list[Fault] = []
     before = _read(earlier, key, faults)

@@ -15,7 +15,18 @@ from metering.reading import GENESIS, Reading, Reason, Record, Status, TimeQuali
 
 KEY = ocmf.new_key()
 START = datetime(2018, 7, 24, 13, 22, 4, tzinfo=UTC)
-CODES = ["power_on", "auto_run", "cutting", "spindle_on", "spindle_on.S1", "travel.X", "travel.Z", "energy", "parts", "counter_beside.auto.gap"]
+CODES = [
+    "power_on",
+    "auto_run",
+    "cutting",
+    "spindle_on",
+    "spindle_on.S1",
+    "travel.X",
+    "travel.Z",
+    "energy",
+    "parts",
+    "counter_beside.auto.gap",
+]
 
 moments = st.integers(0, 10**12).map(lambda ms: datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
 values = st.integers(0, 2**63 - 1)

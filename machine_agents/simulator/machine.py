@@ -13,11 +13,15 @@ from machine_agents.simulator.units import describe_units
 from machine_agents.simulator.values import Pack, ValueNode
 
 Value: TypeAlias = int | str | bool | None
+Shown: TypeAlias = tuple[list[values.Raw], dict[str, Value]]
+"""What all nodes show, and the machine's memory."""
 Write: TypeAlias = Callable[[Value, int], None]
 """Takes a signal's value and its source time in ticks."""
 
 CHANNEL = "CncInterface/CncChannelList/Channel1"
 TOOL = "Monitoring/MachineTool"
+
+HEARTBEAT_PATH = "Recording/Heartbeat"
 
 OPTIONAL = {
     "Identification/Model",
@@ -61,7 +65,7 @@ SIGNALS: dict[str, list[tuple[str, Pack]]] = {
     "energy": [("Recording/Energy", values.double(1000))],
     "parts": [(f"{TOOL}/OperationCounters/PartsProducedInLifetime", values.uint64)],
     "replayed": [("Recording/Replayed", values.flag)],
-    "heartbeat": [("Recording/Heartbeat", values.milliseconds_as_time)],
+    "heartbeat": [(HEARTBEAT_PATH, values.milliseconds_as_time)],
 }
 """Signal -> nodes, by path from the machine object."""
 
@@ -83,6 +87,8 @@ class Machine:
     nodes: dict[str, ValueNode] = field(default_factory=dict)
     writers: dict[str, tuple[Write, ...]] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    memory: dict[str, Value] = field(default_factory=dict)
+    """The last power and execution, for the state that follows from both."""
 
     def write(self, signal: str, value: Value, at: int) -> None:
         """Write one signal's value with source time `at` (ticks) to all nodes that show it."""
@@ -91,12 +97,19 @@ class Machine:
         if signal not in self.writers:
             self.unknown[signal] = self.unknown.get(signal, 0) + 1
 
-    def snapshot(self) -> list[values.Raw]:
-        return [node.raw for node in self.nodes.values()]
+    def forget(self, at: int) -> None:
+        """Show no values, since `at` (ticks): without a source time a client would date them to the present."""
+        for node in self.nodes.values():
+            node.raw = (b"", ua.StatusCodes.BadDataUnavailable, at)
 
-    def restore(self, snapshot: list[values.Raw]) -> None:
-        """Show the values of `snapshot` again to readers, without notifying anybody."""
-        for node, raw in zip(self.nodes.values(), snapshot, strict=True):
+    def shown(self) -> "Shown":
+        """What a reader sees now."""
+        return [node.raw for node in self.nodes.values()], dict(self.memory)
+
+    def show(self, shown: "Shown") -> None:
+        """Show again what was `shown`, without notifying anybody."""
+        raws, self.memory = shown[0], dict(shown[1])
+        for node, raw in zip(self.nodes.values(), raws, strict=True):
             node.raw = raw
 
 
@@ -136,17 +149,17 @@ def _add_states(machine: Machine, names: Names, node: Callable[[str, Pack], Valu
     """Let power, execution and mode also drive the Machinery model's two state machines."""
     item = _StateNodes(node, names, f"{TOOL}/MachineryItemState", _ITEM_STATES)
     mode = _StateNodes(node, names, f"{TOOL}/MachineryOperationMode", _OPERATION_MODES)
-    last: dict[str, Value] = {"power": None, "execution": None}
 
     def item_state(signal: str) -> Write:
         def write(value: Value, at: int) -> None:
-            last[signal] = value
-            if last["power"] is None:
+            memory = machine.memory
+            memory[signal] = value
+            if memory.get("power") is None:
                 item.show(None, at)
-            elif not last["power"]:
+            elif not memory["power"]:
                 item.show("NotAvailable", at)
             else:
-                item.show("Executing" if last["execution"] == "active" else "NotExecuting", at)
+                item.show("Executing" if memory.get("execution") == "active" else "NotExecuting", at)
 
         return write
 
@@ -173,11 +186,9 @@ class _StateNodes:
         ids = {word: ua.Variant(names.node(state)) for word, state in states.items()}
         self._text = node(f"{path}/CurrentState", values.nodes(texts))
         self._id = node(f"{path}/CurrentState/Id", values.nodes(ids))
-        self._shown: str | None = ""
 
     def show(self, state: str | None, at: int) -> None:
-        if state != self._shown:
-            self._shown = state
+        if self._text.is_other(state):
             self._text.write(state, at)
             self._id.write(state, at)
 

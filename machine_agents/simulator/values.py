@@ -15,7 +15,6 @@ Raw: TypeAlias = tuple[bytes, int, int]
 """Binary Variant (empty: no value), status code, source timestamp in ticks."""
 
 NO_COMMUNICATION: int = ua.StatusCodes.BadNoCommunication
-NOT_YET: Raw = (b"", ua.StatusCodes.BadDataUnavailable, 0)
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -73,14 +72,15 @@ def from_data_value(value: ua.DataValue) -> Raw:
 class ValueNode:
     """One variable of the address space with a fast way in. `raw` is what a Read sees."""
 
-    __slots__ = ("_callbacks", "_pack", "raw")
+    __slots__ = ("_callbacks", "_pack", "node", "raw")
 
     def __init__(self, server: Server, node: ua.NodeId, pack: Pack) -> None:
         attribute = server.iserver.aspace[node].attributes[ua.AttributeIds.Value]
         attribute.value_callback = self._read
         self._callbacks = attribute.datachange_callbacks
         self._pack = pack
-        self.raw = NOT_YET
+        self.node = node
+        self.raw: Raw = (b"", ua.StatusCodes.BadDataUnavailable, 0)
 
     def write(self, value: int | str | bool | None, at: int) -> None:
         """Take a new value with source timestamp `at` (ticks) and offer it to all who monitor this node."""
@@ -91,6 +91,13 @@ class ValueNode:
         for handle, callback in self._callbacks.items():
             # A monitored item's callback is a method of its subscription's item service.
             callback.__self__.offer(handle, raw)
+
+    def is_other(self, value: int | str | bool | None) -> bool:
+        """Whether a write of `value` would change what is shown."""
+        packed, status, _ = self.raw
+        if value is None:
+            return status != NO_COMMUNICATION
+        return status != 0 or packed != self._pack(value)
 
     def _read(self, _node: ua.NodeId, _attribute: ua.AttributeIds) -> ua.DataValue:
         packed, status, at = self.raw

@@ -90,7 +90,7 @@ class _Shop:
         elif not machine.truth["power"]:
             self._start_up()
         elif machine.now >= self.break_due:
-            machine.wait(self._between(25, 45) * _MINUTE)
+            self._idle(self._between(25, 45) * _MINUTE)
             self.break_due = machine.now + self._between(180, 260) * _MINUTE
         elif not self.parts_left:
             self._set_up()
@@ -123,7 +123,7 @@ class _Shop:
     def _set_up(self) -> None:
         machine = self.machine
         machine.set(mode="manual", execution="stopped", feed=0)
-        machine.wait(self._between(60, 240) * _MINUTE)
+        self._idle(self._between(60, 240) * _MINUTE)
         machine.set(mode="setup")
         for _ in range(self._between(6, 14)):
             machine.move({"X": self._between(20, 250) * 1000, "Z": self._between(20, 400) * 1000}, RAPID_UM_S // 8)
@@ -149,7 +149,7 @@ class _Shop:
         machine.set(execution="ready", feed=0)
         machine.wait(self._between(60, 240) * _SECOND)
         if self.random.random() < 0.02:
-            machine.wait(self._between(5, 40) * _MINUTE)  # waiting for material, a measurement, a person
+            self._idle(self._between(5, 40) * _MINUTE)  # waiting for material, a measurement, a person
 
     def _machine_with(self, operation: _Operation) -> None:
         machine = self.machine
@@ -182,6 +182,14 @@ class _Shop:
             machine.cut_line()
             machine.wait(self._between(50, 140) * _SECOND)
             machine.mend_line()
+
+    def _idle(self, length_ms: int) -> None:
+        """Nothing happens, until closing time at most."""
+        now = self.machine.now
+        closing = to_ms(from_ms(now).replace(hour=CLOSES, minute=0, second=0, microsecond=0))
+        if now < closing < self.never_closes_from:
+            length_ms = min(length_ms, closing - now)
+        self.machine.wait(length_ms)
 
     def _between(self, least: int, most: int) -> int:
         return self.random.randint(least, most)

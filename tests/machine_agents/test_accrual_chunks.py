@@ -1,6 +1,7 @@
 """However observations are batched, repeated and interrupted by restarts, the cuts are the same."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,9 @@ signals = st.one_of(
     st.tuples(st.just("execution"), st.sampled_from(["active", "interrupted", "ready", None])),
     st.tuples(st.just("replayed"), st.booleans()),
     st.tuples(
-        st.sampled_from(["spindle.S1.speed", "spindle.S1.load", "spindle.S2.speed", "axis.X.position", "feed", "parts"]),
+        st.sampled_from(
+            ["spindle.S1.speed", "spindle.S1.load", "spindle.S2.speed", "axis.X.position", "feed", "parts"]
+        ),
         st.one_of(st.none(), st.just(0), numbers),
     ),
     st.tuples(st.sampled_from(["counter.auto", "counter.cut", "counter.power_on"]), st.one_of(st.none(), numbers)),
@@ -86,6 +89,6 @@ def test_time_is_either_unknown_or_alive_and_no_register_ever_falls(story: list[
     passed = to_ms(end) - to_ms(START)
     for code in ("power_on", "program_run", "spindle_on", "cutting", "auto_run"):
         assert state.registers.get(code, 0) + state.registers["unknown"] <= passed
-    for earlier, later in zip(cuts, cuts[1:], strict=False):
+    for earlier, later in pairwise(cuts):
         assert all(later.registers[code] >= value for code, value in earlier.registers.items())
     assert from_ms(to_ms(end)) == state.folded_to

@@ -116,3 +116,16 @@ def test_errors_of_the_caller_are_told_from_faults(monkeypatch: pytest.MonkeyPat
     line, code = explain(KeyError("surprise"))
     assert (code, line.startswith("a fault of ours: KeyError")) == (FAULT, True)
     assert "KeyError" in next(tmp_path.glob("spindleshare-fault-*")).read_text()
+
+
+def test_enrol_makes_another_code_each_time_for_the_same_meter(tmp_path: Path) -> None:
+    machine = ("enrol", "M-1", "--owner", "maker", "--machine", "Mill 1", "--model", "Maker MT 5", "--json")
+    assert run("migrate", "up", folder=tmp_path).returncode == 0
+    unknown = run(*machine, folder=tmp_path)
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (PROBLEM, 1)
+    first = run(*machine, "--owner-name", "Maker GmbH", folder=tmp_path)
+    assert first.returncode == 0, first.stderr
+    second = run(*machine, folder=tmp_path)
+    one, other = json.loads(first.stdout), json.loads(second.stdout)
+    assert one["meter_id"] == other["meter_id"]
+    assert one["code"] != other["code"]

@@ -7,9 +7,6 @@ from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Index, UniqueCo
 from sqlalchemy.types import CHAR, Text
 from sqlmodel import Field, SQLModel
 
-TENANT_TABLES = {"journal_entry": ("owner_id",), "posting": ("owner_id",), "period_close": ("owner_id",)}
-
-
 class LedgerAccountRow(SQLModel, table=True):
     __tablename__ = "ledger_account"
 

@@ -1,12 +1,14 @@
 """Where invoices become rows and back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, literal, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session, col, select
 
 from billing.invoicing.invoice import Invoice, Status
@@ -17,6 +19,10 @@ from metering.period import Period
 
 class UnknownInvoice(LookupError):
     """There is no such invoice, or it is not visible to this party."""
+
+
+class NotStorable(ValueError):
+    """The database refuses the values: an amount beyond its limits, or something that breaks its rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,18 @@ class InvoiceStore:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A savepoint: when the block fails, what it wrote is taken back and the transaction goes on.
+
+        What the database refuses comes out as NotStorable.
+        """
+        try:
+            with self._session.begin_nested():
+                yield
+        except (DataError, IntegrityError) as error:
+            raise NotStorable(str(error.orig).strip().splitlines()[0]) from error
 
     def lock(self, lease: UUID, period: Period) -> None:
         """Let no other transaction bill `lease` for `period` until this one ends; a second one waits here."""
@@ -71,13 +89,20 @@ class InvoiceStore:
         query = select(InvoiceRow).where(InvoiceRow.status == Status.ISSUED)
         return self._values(self._session.exec(query.order_by(col(InvoiceRow.lessor_id), col(InvoiceRow.number))))
 
-    def listed(self, *statuses: Status, period: Period | None = None) -> list[Invoice]:
+    def of_period(self, period: Period) -> list[Invoice]:
+        """Every invoice of the service period that is not void, by lease and ordinal."""
+        query = select(InvoiceRow).where(
+            InvoiceRow.period_start == period.start,
+            InvoiceRow.period_end == period.end,
+            InvoiceRow.status != Status.VOID,
+        )
+        return self._values(self._session.exec(query.order_by(col(InvoiceRow.lease_id), col(InvoiceRow.ordinal))))
+
+    def listed(self, *statuses: Status) -> list[Invoice]:
         """The invoices visible to this party in one of `statuses` (all without), latest service period first."""
         query = select(InvoiceRow)
         if statuses:
             query = query.where(col(InvoiceRow.status).in_([status.value for status in statuses]))
-        if period:
-            query = query.where(InvoiceRow.period_start == period.start, InvoiceRow.period_end == period.end)
         order = (col(InvoiceRow.period_start).desc(), col(InvoiceRow.number).nulls_first(), col(InvoiceRow.id))
         return self._values(self._session.exec(query.order_by(*order)))
 

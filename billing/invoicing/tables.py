@@ -10,13 +10,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import CHAR, Text
 from sqlmodel import Field, SQLModel
 
-TENANT_TABLES = {
-    "invoice": ("lessor_id", "lessee_id"),
-    "invoice_line": ("lessor_id", "lessee_id"),
-    "invoice_counter": ("owner_id",),
-    "parked_close": ("lessor_id",),
-}
-
 
 class InvoiceRow(SQLModel, table=True):
     __tablename__ = "invoice"
@@ -99,3 +92,14 @@ class ParkedCloseRow(SQLModel, table=True):
     lessor_id: UUID = Field(sa_column=Column(ForeignKey("organisation.id"), nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class DueCloseRow(SQLModel, table=True):
+    """A period that is to be closed once `due_at` has come; the worker's own, no party's."""
+
+    __tablename__ = "due_close"
+
+    period_start: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    period_end: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    due_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    closed_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), nullable=True))

@@ -1,0 +1,60 @@
+"""Jobs: idempotent verbs that a scheduler in memory calls. The truth of what is due lies in the database.
+
+Any number of service processes may run the same jobs: due rows are claimed one worker at a time, and a worker that
+dies gives its row back with its transaction.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from app.closing import close_in
+from app.database import Database, Role
+from billing.invoicing.billing_period import month_before
+from billing.invoicing.close_period import Closing
+from billing.invoicing.due_store import DueStore
+
+GRACE = timedelta(hours=2)
+"""How long after its end a period is closed: agents send what they spooled meanwhile. What comes later is adjusted."""
+_EVERY_MINUTES = 10
+_log = logging.getLogger(__name__)
+
+
+def close_due_periods(database: Database, *, zone: str, now: datetime) -> list[Closing]:
+    """Plan the month before `now` and close every period that is due and that no other worker has in hand."""
+    last = month_before(now, zone)
+    with database.transaction(Role.WORKER) as session:
+        DueStore(session).plan(last, due_at=last.end + GRACE)
+    closings = []
+    while closing := _close_next(database, now):
+        closings.append(closing)
+    return closings
+
+
+def _close_next(database: Database, now: datetime) -> Closing | None:
+    with database.transaction(Role.WORKER) as session:
+        due = DueStore(session)
+        period = due.claim(now=now)
+        if period is None:
+            return None
+        closing = close_in(session, period, now=now)
+        due.mark_closed(period, now=now)
+    _log.info("closed %s: %d changed, %d parked", period.start.date(), len(closing.changed), len(closing.parked))
+    return closing
+
+
+def scheduler(database: Database, *, zone: str, clock: Callable[[], datetime]) -> BackgroundScheduler:
+    """A scheduler with every job, not yet started. A job that runs late or twice does no harm."""
+    jobs = BackgroundScheduler(timezone="UTC")
+    jobs.add_job(
+        lambda: close_due_periods(database, zone=zone, now=clock()),
+        "interval",
+        minutes=_EVERY_MINUTES,
+        next_run_time=clock(),
+        id="close_due_periods",
+        coalesce=True,
+        max_instances=1,
+    )
+    return jobs

@@ -18,7 +18,8 @@ from app.security import NotAllowed, NotSignedIn
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: Python itself sets an exception's traceback when it passes a `with`.
+@dataclass(eq=False)
 class Problem(Exception):
     """An answer that is an error: `status`, a short `title`, what was wrong, and what to do about it."""
 

@@ -1,6 +1,7 @@
 """Taking in a batch of sealed records: all checks, one transaction, a receipt that says how far the chain reaches."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from metering.machine import Agent
 from metering.ocmf import BadSignature, OcmfError, PublicKey, Sealed
 from metering.store import Accepted, MeteringStore, Refused
 from metering.usage import Step
+
+_PAGINATION = re.compile(r'"PG":"T(\d{1,18})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,20 @@ def _read(texts: Sequence[str], key: PublicKey) -> tuple[list[Sealed], list[Refu
     good: list[Sealed] = []
     refused: list[Refused] = []
     for text in texts:
-        pagination = None
         try:
             sealed = ocmf.parse(text)
-            pagination = sealed.record.pagination
             ocmf.verify(sealed, key)
             good.append(sealed)
         except (OcmfError, BadSignature) as error:
             digest = hashlib.sha256(text.encode()).hexdigest()
-            refused.append(Refused(text, digest, pagination, str(error)))
+            refused.append(Refused(text, digest, _claimed_pagination(text), str(error)))
     return sorted(good, key=lambda one: one.record.pagination), refused
+
+
+def _claimed_pagination(text: str) -> int | None:
+    """The number that a text gives itself, even where it is not genuine: it tells the agent and people which it is."""
+    claimed = _PAGINATION.search(text)
+    return int(claimed[1]) if claimed else None
 
 
 def _known(sealed: Sequence[Sealed], chain: Chain) -> list[int]:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -218,7 +219,7 @@ def test_any_batching_with_repeats_gives_the_same_usage(
     readings = [reading(n, minutes=7) for n in range(1, 25)]
     sealed = texts(chain_of(one, readings))
     bounds = [0, *sorted(cuts), len(sealed)]
-    batches = [sealed[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    batches = [sealed[a:b] for a, b in pairwise(bounds)]
     for index, batch in enumerate(batches):
         one.send(database, batch)
         if index in repeats:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from machine_agents.simulator.command import simulate
+
 app = typer.Typer(
     help="The box beside the machine: reads it over OPC UA, keeps its registers, seals and sends readings.",
     no_args_is_help=True,
@@ -129,6 +131,8 @@ def _leave(error: Exception) -> NoReturn:
             raise typer.Exit(status) from None
     raise error
 
+
+app.command()(simulate)
 
 if __name__ == "__main__":
     app()

@@ -19,7 +19,7 @@ APPLICATION = "urn:test:subscriber"
 
 async def client_certificate(folder: Path, uri: str = APPLICATION) -> tuple[Path, Path]:
     """Certificate and key of a client application, made in `folder` when missing."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240
     certificate, key = folder / "client.der", folder / "client.pem"
     await setup_self_signed_certificate(key, certificate, uri, "localhost", [ExtendedKeyUsageOID.CLIENT_AUTH], {})
     return certificate, key
@@ -111,7 +111,8 @@ class Subscriber:
         for data in message.NotificationData:
             for one in data.MonitoredItems:
                 value = one.Value.Value.Value if one.Value.Value is not None else None
-                self.got.append(Got(paths[one.ClientHandle], value, one.Value.SourceTimestamp, one.Value.StatusCode.value))
+                at, status = one.Value.SourceTimestamp, one.Value.StatusCode.value
+                self.got.append(Got(paths[one.ClientHandle], value, at, status))
         return int(message.SequenceNumber)
 
     async def run(self, *, ahead: int = 2, delay: float = 0.0) -> None:

@@ -1,0 +1,123 @@
+"""A real HTTP server that takes readings as the service's contract says, and that can misbehave on demand."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from metering import ocmf
+
+TOKEN = "token of the test"  # noqa: S105
+CODE = "one-time code"
+
+
+@dataclass
+class FakeService:
+    """What it stored, by pagination, and every batch it was sent. `faults` are used up one per request:
+    an HTTP status to answer with, "lost answer" (stores, then drops the line) or "drop" (drops at once)."""
+
+    url: str = ""
+    key: str = ""
+    stored: dict[int, str] = field(default_factory=dict)
+    batches: list[list[int]] = field(default_factory=list)
+    faults: list[int | str] = field(default_factory=list)
+    refuse: dict[int, str] = field(default_factory=dict)
+    refused: set[int] = field(default_factory=set)
+    most: int = 1000
+    marks_refused: bool = True
+
+    @property
+    def high_water(self) -> int:
+        number = 0
+        while number + 1 in self.stored or (self.marks_refused and number + 1 in self.refused):
+            number += 1
+        return number
+
+    def enrol(self, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if body["code"] != CODE:
+            return 404, {"title": "unknown code", "status": 404, "what_to_do": "ask the operator for a new code"}
+        if self.key and self.key != body["public_key_pem"]:
+            return 409, {"title": "code used by another key", "status": 409}
+        self.key = body["public_key_pem"]
+        return 201, {"agent_id": "agent-1", "meter_serial": "M-1", "machine_model": "Mill", "token": TOKEN}
+
+    def take(self, text: str) -> tuple[int, dict[str, Any]]:
+        records = [ocmf.parse(line) for line in text.split("\n")]
+        self.batches.append([one.record.pagination for one in records])
+        if len(records) > self.most:
+            return 413, {"title": "too large", "status": 413}
+        new = duplicate = 0
+        refused = []
+        for one in records:
+            if self.key:
+                ocmf.verify(one, ocmf.public_from_pem(self.key))
+            number = one.record.pagination
+            if number in self.refuse:
+                refused.append({"pagination": number, "reason": self.refuse[number]})
+                self.refused.add(number)
+            elif number in self.stored:
+                assert self.stored[number] == one.text
+                duplicate += 1
+            else:
+                self.stored[number] = one.text
+                new += 1
+        return 200, {"stored": new, "duplicate": duplicate, "refused": refused, "high_water": self.high_water}
+
+
+@contextmanager
+def fake_service(port: int = 0) -> Iterator[FakeService]:
+    """The service on a free port of this machine."""
+    service = FakeService()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            fault = service.faults.pop(0) if service.faults else None
+            if fault == "drop":
+                self.close_connection = True
+                return
+            if isinstance(fault, int):
+                self._answer(fault, {"title": "fault of the test", "status": fault})
+                return
+            if self.path == "/api/agents/enrol":
+                status, answer = service.enrol(json.loads(body))
+            elif self.headers["Authorization"] != f"Bearer {TOKEN}":
+                status, answer = 401, {"title": "unknown token", "status": 401}
+            else:
+                status, answer = service.take(body)
+            if fault == "lost answer":
+                self.close_connection = True
+                return
+            self._answer(status, answer)
+
+        def _answer(self, status: int, answer: dict[str, Any]) -> None:
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A line that the client dropped is nothing to report."""
+
+    server = Server(("127.0.0.1", port), Handler)
+    service.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,292 @@
+"""The source against a real OPC UA server with security: nothing lost, nothing twice, nothing insecure."""
+
+import asyncio
+import contextlib
+import io
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncua import ua
+
+from machine_agents.config import SourceConfig
+from machine_agents.opcua_source.discovery import NotReached, survey
+from machine_agents.opcua_source.identity import own_identity
+from machine_agents.opcua_source.session import SecurityRefused, connect
+from machine_agents.opcua_source.source import OpcUaSource
+from machine_agents.opcua_source.subscription import following, is_before
+from machine_agents.status import Status
+from tests.machine_agents.plain_server import PROFILE, START, Collector, PlainServer, plain_server, source_config
+
+PATIENCE_SECONDS = 20
+
+
+def run(test: Awaitable[None]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(90):
+            await test
+
+    asyncio.run(limited())
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait for what has to come."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(config: SourceConfig, folder: Path, sink: Collector) -> AsyncIterator[Status]:
+    """A source at work, ended like a process that is killed: without a word to the server."""
+    status = Status(None, io.StringIO(), clock=lambda: datetime.now(UTC), monotonic=time.monotonic)
+    source = OpcUaSource(config, PROFILE, sink, status, folder=folder / "pki", monotonic=time.monotonic)
+    task = asyncio.create_task(source.run())
+    try:
+        yield status
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def speeds(sink: Collector) -> list[int]:
+    """The speeds that were written by the test, in 1/min."""
+    return [value // 1000 for value in sink.values("spindle.S1.speed") if value]
+
+
+async def write_speeds(server: PlainServer, numbers: range) -> None:
+    for number in numbers:
+        await server.write("spindle.S1.speed", float(number), number)
+        await server.beat(number)
+
+
+def test_values_arrive_exact_with_their_source_times(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            sink = Collector()
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+                await server.write("spindle.S1.speed", 1234.5674, 1)
+                await server.write("power", True, 2)
+                await server.write("spindle.S1.speed", 0.0, 3, ua.StatusCodes.BadSensorFailure)
+                await server.write("spindle.S1.speed", float("nan"), 4)
+                await server.beat(5)
+                await until(lambda: sink.deliveries[-1].heartbeat == START + timedelta(seconds=5))
+            assert sink.deliveries[0].fresh
+            assert [one.fresh for one in sink.deliveries[1:]] == [False] * (len(sink.deliveries) - 1)
+            assert sink.values("spindle.S1.speed")[1:] == [1_234_567, None, None]
+            soon = START + timedelta(days=1)
+            times = sorted(seen.source_time for seen in sink.observations if seen.source_time < soon)
+            assert times == [START + timedelta(seconds=second) for second in (1, 2, 3, 4, 5)]
+            assert list(status.facts["source"]["missing"]) == ["energy"]
+
+    run(test())
+
+
+def test_a_stopped_source_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            sink = Collector()
+            for first in range(1, 60, 20):
+                async with running(source_config(server.url, tmp_path), tmp_path, sink):
+                    await until(lambda: sink.state.subscription)
+                    await write_speeds(server, range(first, first + 10))
+                    await until(lambda last=first + 9: last in speeds(sink))
+                await write_speeds(server, range(first + 10, first + 20))
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: 60 in speeds(sink))
+            assert speeds(sink) == list(range(1, 61))
+            assert sum(delivery.fresh for delivery in sink.deliveries) == 1
+            assert "gaps" not in status.facts["source"]
+
+    run(test())
+
+
+def test_what_was_not_stored_is_not_acknowledged_but_comes_again(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            keep_sent_messages(server)
+            sink = Collector()
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+                sink.failures = 2
+                await write_speeds(server, range(1, 6))
+                await until(lambda: status.facts["source"].get("state") == "stopped")
+                assert "disk is full" in status.facts["source"]["why"]
+                await until(lambda: 5 in speeds(sink))
+            assert speeds(sink) == [1, 2, 3, 4, 5]
+            assert sum(delivery.fresh for delivery in sink.deliveries) == 1
+
+    run(test())
+
+
+def keep_sent_messages(server: PlainServer) -> None:
+    """asyncua's server forgets a message when it republishes it; the standard lets it wait for the acknowledgement."""
+    service = server.server.iserver.subscription_service
+
+    def republish(params: Any) -> Any:
+        kept = service.subscriptions[params.SubscriptionId]._not_acknowledged_results
+        if params.RetransmitSequenceNumber not in kept:
+            raise ua.UaStatusCodeError(ua.StatusCodes.BadMessageNotAvailable)
+        return kept[params.RetransmitSequenceNumber].NotificationMessage
+
+    service.republish = republish
+
+
+def test_a_lost_subscription_is_made_anew_and_the_gap_is_said(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            sink = Collector()
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+                await write_speeds(server, range(1, 4))
+                await until(lambda: 3 in speeds(sink))
+                subscriptions = server.server.iserver.subscription_service
+                await subscriptions.delete_subscriptions(list(subscriptions.subscriptions))
+                await write_speeds(server, range(4, 7))
+                await until(lambda: sum(one.fresh for one in sink.deliveries) == 2)
+                await write_speeds(server, range(7, 9))
+                await until(lambda: 8 in speeds(sink))
+            assert status.facts["source"]["gaps"] == 1
+            assert speeds(sink) in ([1, 2, 3, 6, 7, 8], [1, 2, 3, 5, 6, 7, 8], [1, 2, 3, 4, 5, 6, 7, 8])
+
+    run(test())
+
+
+def test_the_server_may_be_absent_and_may_come_back_with_other_indexes(tmp_path: Path) -> None:
+    async def test() -> None:
+        sink = Collector()
+        port = free_port()
+        config = source_config(f"opc.tcp://127.0.0.1:{port}", tmp_path)
+        async with running(config, tmp_path, sink) as status:
+            await until(lambda: status.facts["source"].get("state") == "disconnected")
+            for spare in (0, 3):
+                async with plain_server(tmp_path / "server", port=port, spare_namespaces=spare) as server:
+                    await until(lambda count=spare: sum(one.fresh for one in sink.deliveries) > (count > 0))
+                    await write_speeds(server, range(spare + 1, spare + 3))
+                    await until(lambda last=spare + 2: last in speeds(sink))
+        assert speeds(sink) == [1, 2, 4, 5]
+
+    run(test())
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_a_server_without_encryption_is_refused(tmp_path: Path) -> None:
+    async def test() -> None:
+        policies = (ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_Sign)
+        async with plain_server(tmp_path / "server", policies=policies) as server:
+            sink = Collector()
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: status.facts["source"].get("state") == "refused")
+            assert "Basic256Sha256/Sign" in status.facts["source"]["why"]
+            assert sink.state.token == ""
+
+    run(test())
+
+
+def test_another_certificate_than_the_known_one_is_refused(tmp_path: Path) -> None:
+    async def test() -> None:
+        sink, port = Collector(), free_port()
+        config = source_config(f"opc.tcp://127.0.0.1:{port}", tmp_path)
+        async with running(config, tmp_path, sink) as status:
+            async with plain_server(tmp_path / "server", port=port):
+                await until(lambda: sink.deliveries)
+            count = len(sink.deliveries)
+            async with plain_server(tmp_path / "impostor", port=port):
+                await until(lambda: status.facts["source"].get("state") == "refused")
+            known = own_identity(tmp_path / "server").fingerprint
+            assert f"is not the known {known}" in status.facts["source"]["why"]
+            assert len(sink.deliveries) == count
+
+    run(test())
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_configured_fingerprint_is_checked_on_first_contact(tmp_path: Path, right: bool) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            shown = own_identity(tmp_path / "server").fingerprint.upper()
+            pin = "SHA256:" + (shown if right else "0" * 64)
+            config = source_config(server.url, tmp_path, server_fingerprint=pin)
+            identity = own_identity(tmp_path / "pki")
+            with contextlib.nullcontext() if right else pytest.raises(SecurityRefused, match="not the configured 0000"):
+                async with connect(config, identity, tmp_path / "pin", config.password_file.read_text().strip()):
+                    pass
+            assert (tmp_path / "pin").exists() is right
+
+    run(test())
+
+
+def test_a_wrong_password_is_said(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            config = source_config(server.url, tmp_path)
+            config.password_file.write_text("wrong")
+            async with running(config, tmp_path, Collector()) as status:
+                await until(lambda: "BadUserAccessDenied" in status.facts["source"].get("why", ""))
+
+    run(test())
+
+
+def test_a_node_in_another_unit_is_not_metered_and_named(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server", unit="E96") as server:
+            sink = Collector()
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+            assert "the profile expects RPM" in status.facts["source"]["missing"]["spindle.S1.speed"]
+            assert sink.values("power") == [False]
+
+    run(test())
+
+
+def test_silence_is_noticed_although_the_connection_lives(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            sink = Collector()
+            config = source_config(server.url, tmp_path, silence_seconds=1)
+            async with running(config, tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+                await until(lambda: status.facts["source"].get("state") == "silent")
+                await server.beat(100)
+                await until(lambda: sink.deliveries[-1].heartbeat == START + timedelta(seconds=100))
+
+    run(test())
+
+
+def test_discovery_says_what_can_be_metered(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            found = await survey(source_config(server.url, tmp_path), [PROFILE], tmp_path / "pki")
+        (proposal,) = found.proposals
+        assert proposal.usable
+        assert {one.signal for one in proposal.offered} == {"heartbeat", "power", "spindle.S1.speed"}
+        assert "energy" in proposal.not_metered
+        assert "spindle hours, revolutions, starts" in proposal.metered
+
+    run(test())
+
+
+def test_discovery_of_nothing_is_one_error(tmp_path: Path) -> None:
+    config = source_config(f"opc.tcp://127.0.0.1:{free_port()}", tmp_path)
+    with pytest.raises(NotReached, match=r"opc\.tcp://127"):
+        run(survey(config, [PROFILE], tmp_path / "pki"))  # type: ignore[arg-type]
+
+
+def test_sequence_numbers_roll_over_to_one() -> None:
+    assert following(2**32 - 1) == 1
+    assert is_before(2**32 - 1, 1)
+    assert is_before(5, 6)
+    assert not is_before(6, 6)
+    assert not is_before(1, 2**32 - 1)

@@ -1,0 +1,151 @@
+"""The spool: numbered, chained, whole after a crash, and the same batch until it is settled."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from machine_agents.delivery import NotStored
+from machine_agents.spool import Spool, SpoolBroken, SpoolInUse
+from metering.ocmf import Sealed, new_key, parse, seal
+from metering.reading import Reading, Reason, Record, Status, TimeQuality
+from tests.machine_agents.plain_server import START
+
+KEY = new_key()
+
+
+def sealed(spool: Spool, count: int = 1) -> list[Sealed]:
+    """The next `count` records of this spool's chain."""
+    tail, made = spool.tail, []
+    number, previous = tail.pagination, tail.digest
+    for _ in range(count):
+        number += 1
+        reading = Reading(number, START, TimeQuality.INFORMATIVE, Reason.DURING, Status.GOOD, {"power_on": number})
+        made.append(seal(Record("a1", "m1", "M", number, previous, True, (reading,)), KEY))
+        previous = made[-1].digest
+    return made
+
+
+def test_records_are_chained_and_survive_reopening(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "data")
+    spool.commit({"accrual": "one"}, sealed(spool, 3))
+    spool.close()
+    again = Spool(tmp_path / "data")
+    again.commit({"accrual": "two"}, sealed(again))
+    records = [parse(text) for text in again.texts()]
+    assert [one.record.pagination for one in records] == [1, 2, 3, 4]
+    assert [one.record.previous for one in records[1:]] == [one.digest for one in records[:-1]]
+    assert again.kept("accrual") == "two"
+
+
+def test_a_record_out_of_the_chain_is_refused_and_nothing_of_the_commit_stays(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    first, second = sealed(spool, 2)
+    with pytest.raises(SpoolBroken, match="record 2 does not follow record 0"):
+        spool.commit({"accrual": "ahead"}, [second])
+    assert (spool.kept("accrual"), spool.tail.pagination) == (None, 0)
+    spool.commit({}, [first])
+
+
+def test_only_one_agent_works_in_a_folder(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    with pytest.raises(SpoolInUse, match="another agent"):
+        Spool(tmp_path)
+    spool.close()
+    Spool(tmp_path)
+
+
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "data")
+    spool.commit({"subscription": "a session's token"})
+    modes = {path.name: path.stat().st_mode & 0o077 for path in [tmp_path / "data", *(tmp_path / "data").iterdir()]}
+    assert modes.pop("spool.lock") is not None
+    assert not any(modes.values()), modes
+
+
+def test_a_batch_is_the_same_until_it_is_settled_also_after_a_restart(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.commit({}, sealed(spool, 3))
+    batch = spool.batch(10, 10**6)
+    spool.commit({}, sealed(spool, 2))
+    assert spool.batch(10, 10**6) == batch
+    spool.close()
+    again = Spool(tmp_path)
+    assert again.batch(10, 10**6) == batch
+    again.settle(3, {2: "signature"})
+    assert [one.pagination for one in again.batch(10, 10**6)] == [4, 5]
+    assert again.refused() == {2: "signature"}
+
+
+def test_a_batch_has_limits_but_always_one_record(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.commit({}, sealed(spool, 5))
+    size = len(next(spool.texts()))
+    assert len(spool.batch(10, 3 * size + size // 2)) == 3
+    spool.settle(3, {})
+    assert len(spool.batch(10, 1)) == 1
+    spool.settle(4, {})
+    assert len(spool.batch(1, 10**6)) == 1
+
+
+def test_a_service_that_fell_back_gets_the_rest_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.commit({}, sealed(spool, 5))
+    spool.settle(5, {})
+    spool.rewind(2)
+    assert [one.pagination for one in spool.batch(10, 10**6)] == [3, 4, 5]
+
+
+def test_a_missing_record_is_noticed(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.commit({}, sealed(spool, 3))
+    spool.close()
+    with sqlite3.connect(tmp_path / "spool.sqlite") as db:
+        db.execute("delete from record where pagination = 2")
+    with pytest.raises(SpoolBroken, match="2 records"):
+        Spool(tmp_path)
+
+
+def test_a_file_that_is_no_spool_is_named(tmp_path: Path) -> None:
+    (tmp_path / "spool.sqlite").write_bytes(b"no database at all" * 100)
+    with pytest.raises(SpoolBroken, match="spool.sqlite"):
+        Spool(tmp_path)
+
+
+def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.commit({"accrual": "before"}, sealed(spool))
+    with sqlite3.connect(tmp_path / "spool.sqlite") as other:
+        other.execute("create trigger full before insert on record begin select raise(abort, 'disk full'); end")
+    with pytest.raises(NotStored, match="disk full"):
+        spool.commit({"accrual": "after"}, sealed(spool))
+    assert (spool.kept("accrual"), spool.tail.pagination) == ("before", 1)
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from machine_agents.spool import Spool
+from tests.machine_agents.test_spool import sealed
+spool = Spool(Path(sys.argv[1]))
+while True:
+    made = sealed(spool, 2)
+    spool.commit({"accrual": str(made[-1].record.pagination)}, made)
+    print(made[-1].record.pagination, flush=True)
+"""
+
+
+@pytest.mark.parametrize("commits", [1, 7, 40])
+def test_kill_leaves_whole_commits_and_loses_none_that_returned(tmp_path: Path, commits: int) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    said = [int(writer.stdout.readline()) for _ in range(commits)]
+    writer.kill()
+    said += [int(line) for line in writer.stdout.read().split()]
+    writer.wait()
+    spool = Spool(tmp_path)
+    assert spool.tail.pagination >= said[-1]
+    assert spool.tail.pagination % 2 == 0
+    assert spool.kept("accrual") == str(spool.tail.pagination)

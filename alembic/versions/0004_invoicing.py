@@ -6,7 +6,7 @@ Revises: 0003
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 
 from metering.parties.row_security import ANALYST, PARTY, WORKER, protect
 
@@ -124,6 +124,13 @@ def _create_invoice() -> None:
             "status <> 'issued' OR (number IS NOT NULL AND invoice_date IS NOT NULL AND due_date IS NOT NULL"
             " AND issued_at IS NOT NULL AND held IS NULL)",
             name="invoice_issued_whole",
+        ),
+        ExcludeConstraint(
+            ("lease_id", "="),
+            (sa.text("tstzrange(period_start, period_end)"), "&&"),
+            where="ordinal = 0 AND status <> 'void'",
+            using="gist",
+            name="invoice_no_overlap",
         ),
     )
     op.create_index("invoice_status_period", "invoice", ["status", "period_start"])

@@ -26,6 +26,10 @@ from metering.usage import Usage
 _REASONS = (ValueError, LookupError, ArithmeticError)
 
 
+class BilledAlready(ValueError):
+    """The lease is billed for another period that overlaps this one: close periods that follow one another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Use of a machine in the period that no booking answers for."""
@@ -137,6 +141,8 @@ class _Work:
         return _Use(title, usage, bookings, attribute(usage, bookings))
 
     def _close_lease(self, lease: Lease, use: _Use) -> None:
+        if other := self.invoicing.overlapping(lease.id, self.period):
+            raise BilledAlready(f"billed for {other.start.isoformat()} to {other.end.isoformat()}, which overlaps")
         change = owed(self._wanted(lease, use), self.invoicing.billed(lease.id, self.period))
         if change:
             self.invoicing.save(change, now=self.now)

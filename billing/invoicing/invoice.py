@@ -1,7 +1,7 @@
 """The invoice: a frozen value from its first draft on; every step makes a new value."""
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -65,8 +65,8 @@ class Invoice:
     """What a lessee owes for a lease in a service period.
 
     `ordinal` is 0 for the invoice and counts the adjustments after it. `number`, `invoice_date`, `due_date` and
-    `reference` (ISO 11649) are None until it is issued. `replayed`: at least one reading came from a recording played
-    back. `held` says why it must not be issued yet.
+    `reference` (ISO 11649) and `issued_at` are None until it is issued. `replayed`: at least one reading came from a
+    recording played back. `held` says why it must not be issued yet.
     """
 
     lease: UUID
@@ -84,6 +84,7 @@ class Invoice:
     invoice_date: date | None = None
     due_date: date | None = None
     held: str | None = None
+    issued_at: datetime | None = None
 
     @property
     def id(self) -> UUID:

@@ -1,7 +1,7 @@
 """The invoice as canonical JSON and back: what evidence carries and the document's template reads."""
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,7 @@ def as_object(invoice: Invoice) -> dict[str, Any]:
         "terms": terms_object(invoice.terms),
         "replayed": invoice.replayed,
         "held": invoice.held,
+        "issued_at": _time(invoice.issued_at),
     }
 
 
@@ -70,6 +71,7 @@ def from_object(data: dict[str, Any]) -> Invoice:
         invoice_date=_date(data["invoice_date"]),
         due_date=_date(data["due_date"]),
         held=data["held"],
+        issued_at=datetime.fromisoformat(data["issued_at"]) if data["issued_at"] else None,
     )
 
 
@@ -154,6 +156,10 @@ def _money(text: str, currency: str) -> Money:
 
 def _text(value: object) -> str | None:
     return None if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def _decimal(text: str | None) -> Decimal | None:

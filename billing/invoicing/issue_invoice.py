@@ -37,6 +37,7 @@ def issue_invoice(
         reference=creditor_reference(number),
         invoice_date=day,
         due_date=day + timedelta(days=draft.terms.due_days),
+        issued_at=now,
     )
     invoicing.save_step(issued, now=now)
     _post(issued, ledger, now)

@@ -14,7 +14,7 @@ from metering.period import Period
 
 
 def invoice_row(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
-    """The columns of the invoice's row; `now` is when it is saved, and when it was issued if it is."""
+    """The columns of the invoice's row; `now` is when it is saved."""
     return {
         "id": invoice.id,
         "lease_id": invoice.lease,
@@ -38,7 +38,7 @@ def invoice_row(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "replayed": invoice.replayed,
         "held": invoice.held,
         "saved_at": now,
-        "issued_at": now if invoice.status is Status.ISSUED else None,
+        "issued_at": invoice.issued_at,
     }
 
 
@@ -85,6 +85,7 @@ def invoice_value(row: InvoiceRow, lines: Iterable[InvoiceLineRow]) -> Invoice:
         invoice_date=row.invoice_date,
         due_date=row.due_date,
         held=row.held,
+        issued_at=row.issued_at,
     )
 
 

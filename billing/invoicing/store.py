@@ -66,6 +66,25 @@ class InvoiceStore:
         )
         return self._values(self._session.exec(query.order_by(col(InvoiceRow.ordinal))))
 
+    def last_period(self, lease: UUID) -> Period | None:
+        """The latest period that the lease is billed for, drafts too."""
+        query = select(InvoiceRow.period_start, InvoiceRow.period_end).where(
+            InvoiceRow.lease_id == lease, InvoiceRow.status != Status.VOID
+        )
+        found = self._session.exec(query.order_by(col(InvoiceRow.period_end).desc()).limit(1)).first()
+        return Period(*found) if found else None
+
+    def overlapping(self, lease: UUID, period: Period) -> Period | None:
+        """Another period than `period` that overlaps it and that the lease is billed for already."""
+        query = select(InvoiceRow.period_start, InvoiceRow.period_end).where(
+            InvoiceRow.lease_id == lease,
+            InvoiceRow.status != Status.VOID,
+            InvoiceRow.period_start < period.end,
+            InvoiceRow.period_end > period.start,
+        )
+        found = (Period(*row) for row in self._session.exec(query))
+        return next((other for other in found if other != period), None)
+
     def get(self, invoice_id: UUID) -> Invoice:
         """The invoice. Raises UnknownInvoice."""
         return self._one(invoice_id, lock=False)

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, Numeric, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB, ExcludeConstraint
 from sqlalchemy.types import CHAR, Text
 from sqlmodel import Field, SQLModel
 
@@ -22,6 +22,13 @@ class InvoiceRow(SQLModel, table=True):
             "status <> 'issued' OR (number IS NOT NULL AND invoice_date IS NOT NULL AND due_date IS NOT NULL"
             " AND issued_at IS NOT NULL AND held IS NULL)",
             name="invoice_issued_whole",
+        ),
+        ExcludeConstraint(
+            ("lease_id", "="),
+            (text("tstzrange(period_start, period_end)"), "&&"),
+            where="ordinal = 0 AND status <> 'void'",
+            using="gist",
+            name="invoice_no_overlap",
         ),
         Index("invoice_status_period", "status", "period_start"),
         Index("invoice_reference", "reference"),

@@ -1,5 +1,6 @@
 """A meter's page in the document: its readings around the service period, and its hours per day."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,12 +25,17 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class MeterPage:
-    """A meter's readings around the service period: the first and last that the invoice rests on, and its days."""
+    """A meter's readings around the service period: the first and last that the invoice rests on.
+
+    `billed` is what the lease used of it, per register in its smallest unit: less than the difference of the readings
+    where others used the machine in between. `days` are the lease's own, too.
+    """
 
     meter: str
     model: str
     opening: Reading
     closing: Reading
+    billed: Mapping[str, int]
     days: tuple[Day, ...]
 
 
@@ -43,10 +49,14 @@ def meter_object(page: MeterPage, zone: ZoneInfo) -> dict[str, Any]:
         "opening": {"sequence": str(opening.sequence), "time": _moment(opening.device_time, zone)},
         "closing": {"sequence": str(closing.sequence), "time": _moment(closing.device_time, zone)},
         "registers": [
-            _register(code, opening.registers.get(code, 0), closing.registers[code])
+            _register(code, opening.registers.get(code, 0), closing.registers[code], page.billed.get(code, 0))
             for code in sorted(closing.registers)
             if closing.registers[code]
         ],
+        "shared": any(
+            closing.registers[code] - opening.registers.get(code, 0) != page.billed.get(code, 0)
+            for code in closing.registers
+        ),
         "longest": f"{quantity(in_billed_unit('power_on', longest), 1).normalize():f}",
         "days": [
             {
@@ -62,13 +72,13 @@ def meter_object(page: MeterPage, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _register(code: str, opening: int, closing: int) -> dict[str, str]:
+def _register(code: str, opening: int, closing: int, billed: int) -> dict[str, str]:
     return {
         "code": code,
         "definition": describe(code).definition,
         "opening": _reading_value(code, opening),
         "closing": _reading_value(code, closing),
-        "difference": _reading_value(code, closing - opening),
+        "billed": _reading_value(code, billed),
         "unit": "" if billed_unit(code) == "1" else billed_unit(code),
     }
 

@@ -51,7 +51,8 @@ def running_period(lease: Lease, until: datetime, invoicing: InvoiceStore) -> Pe
     if billed is None:
         local = until.astimezone(ZoneInfo(lease.zone))
         return month(local.year, local.month, lease.zone)
-    start = billed.end.astimezone(ZoneInfo(lease.zone))
-    if billed == month(billed.start.astimezone(start.tzinfo).year, billed.start.astimezone(start.tzinfo).month, lease.zone):
-        return month(start.year, start.month, lease.zone)
+    clock = ZoneInfo(lease.zone)
+    first, following = billed.start.astimezone(clock), billed.end.astimezone(clock)
+    if billed == month(first.year, first.month, lease.zone):
+        return month(following.year, following.month, lease.zone)
     return Period(billed.end, billed.end + billed.length)

@@ -8,16 +8,16 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from billing.capacity.book import book
-from metering.store import MeteringStore
-
 from billing.capacity.lease import Lease, LeaseKind, Listing, lease_id
 from billing.capacity.store import LeasingStore
 from billing.pricing.store import TariffStore
 from billing.pricing.tariff import TariffVersion
+from metering.machine import Machine, Meter
 from metering.parties.party import Organisation, UserAccount, UserRole, organisation_id, user_id
 from metering.parties.password import hash_password
 from metering.parties.store import PartyStore
 from metering.period import Period, quarter_start
+from metering.store import MeteringStore
 
 TARIFF_FILE = Path(__file__).with_name("tariff.json")
 PASSWORD = "spindle-demo"  # noqa: S105 - printed by the demo, for a database that lives on this machine only
@@ -112,20 +112,18 @@ class Stores:
     leasing: LeasingStore
 
 
-def lay_out(
-    stores: Stores, month: Period, *, zone: str, machine: UUID, meter: UUID, serial: str, now: datetime
-) -> None:
+def lay_out(stores: Stores, month: Period, *, machine: Machine, meter: Meter, now: datetime) -> None:
     """Store the tariff, the listing, both leases and their bookings on a machine that is known already."""
-    plan = slots(month, zone)
+    plan = slots(month, machine.zone)
     tariff = TariffVersion.from_json(json.loads(TARIFF_FILE.read_text()))
     version = stores.tariffs.add(MAKER.id, tariff, now=now)
     listing = Listing(
-        machine_id=machine,
-        meter_id=meter,
-        meter_serial=serial,
+        machine_id=machine.id,
+        meter_id=meter.id,
+        meter_serial=meter.serial,
         lessor_id=MAKER.id,
-        title="Mill-turn centre, two spindles",
-        zone=zone,
+        title=f"{machine.name}, two spindles",
+        zone=machine.zone,
         currency=tariff.currency,
         tariff_version_id=version,
     )

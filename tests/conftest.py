@@ -14,6 +14,7 @@ from sqlalchemy import make_url, text
 from app import migrations
 from app.database import Database, engine
 from app.postgres import RUN_LOGIN, Cluster
+from tests.peers import MISSING
 
 _numbers = itertools.count(1)
 
@@ -99,3 +100,31 @@ def database(postgres: Postgres) -> Iterator[Database]:
     yield opened
     opened.close()
     postgres.drop(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was not tested because something is missing on this machine."""
+    missing = _skipped_for_a_missing_peer(terminalreporter)
+    if missing:
+        terminalreporter.section("NOT TESTED", sep="!", red=True, bold=True)
+        for reason in sorted(set(missing)):
+            terminalreporter.line(f"{missing.count(reason)} tests skipped, {reason}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything can be had (CI), a test that could not run is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and reporter and _skipped_for_a_missing_peer(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests last: what fails fast is seen first."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def _skipped_for_a_missing_peer(reporter: pytest.TerminalReporter) -> list[str]:
+    reports = reporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports]
+    return [reason for reason in reasons if reason.startswith(MISSING)]

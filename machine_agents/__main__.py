@@ -97,6 +97,9 @@ def discover(
     raise typer.Exit(Exit.DONE if any(one.usable for one in found.proposals) else Exit.NOTHING_TO_METER)
 
 
+app.command()(simulate)
+
+
 def _or_exit(work: Callable[[], _T]) -> _T:
     """The result of `work`; what a person can put right ends the program with one line and a status that says which."""
     try:

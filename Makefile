@@ -1,0 +1,47 @@
+# make demo        takes one machine's month from the spindle to the paid invoice; its pages stay up until Ctrl-C
+#                  RECORDING=file  another recording   ONCE=1  end after the summary   PORT=n  another port
+#                  RESET=1  begin anew   REMOVE=1  remove what the demo made
+# make test        sets up what the tests need and runs them all
+# make setup       only makes .venv (with .venv/bin/spindleshare)
+# make screenshots takes the README's pictures anew
+# make clean       removes .venv and caches (the demo's data stays: make demo REMOVE=1)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test-setup demo test lint screenshots requirements clean
+
+BIN := .venv/bin
+DEMO := $(if $(RECORDING),--recording '$(RECORDING)') $(if $(ONCE),--once) $(if $(PORT),--port '$(PORT)') \
+	$(if $(RESET),--reset) $(if $(REMOVE),--remove)
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup:
+	@scripts/setup.sh demo
+
+demo: setup
+	@$(BIN)/spindleshare demo $(DEMO)
+
+test-setup:
+	@scripts/setup.sh test
+	@scripts/test_tools.sh
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: test-setup lint
+	$(BIN)/pytest $(ARGS)
+
+screenshots: test-setup
+	@$(BIN)/python scripts/screenshots.py
+
+#: Choose and pin newer versions, for every platform, with hashes and without naming an index.
+requirements: test-setup
+	@scripts/requirements.sh
+
+clean:
+	rm -rf .venv .venv.log tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf *.egg-info build
+	find app billing machine_agents metering sandbox tests workbench alembic -name __pycache__ -type d -prune -exec rm -rf {} +

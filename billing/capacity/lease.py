@@ -132,13 +132,10 @@ def events(facts: Iterable[LeaseFact]) -> list[Event]:
     return [fact.event() for fact in facts if fact.kind is not FactKind.AVAILABILITY]
 
 
-def lease_id(
-    machine_id: UUID, lessee_id: UUID, tariff_version_id: UUID, starts: datetime, ends: datetime | None = None
-) -> UUID:
-    """The id of the lease of a machine to a lessee at a tariff version over this time."""
-    until = ends.astimezone(UTC).isoformat() if ends else "open"
-    span = f"{starts.astimezone(UTC).isoformat()}/{until}"
-    return uuid5(_NAMESPACE, f"lease/{machine_id}/{lessee_id}/{tariff_version_id}/{span}")
+def lease_id(*key: UUID | datetime | str) -> UUID:
+    """The id of the lease with this natural key: machine, lessee, what else tells it apart, start and, if known, end."""
+    parts = (part.astimezone(UTC).isoformat() if isinstance(part, datetime) else str(part) for part in key)
+    return uuid5(_NAMESPACE, "/".join(("lease", *parts)))
 
 
 def fact_id(lease: UUID, kind: FactKind, at: datetime, reference: str = "") -> UUID:

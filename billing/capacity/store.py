@@ -137,11 +137,13 @@ class LeasingStore:
         }
         self._session.execute(insert(LeaseFactRow).values(values).on_conflict_do_nothing(index_elements=["id"]))
 
-    def facts_of(self, lease_id: UUID, period: Period) -> list[LeaseFact]:
-        """The lease's facts with a time in `period`, in the order of recording."""
+    def facts_of(self, lease_id: UUID, period: Period, *, known_at: datetime | None = None) -> list[LeaseFact]:
+        """The lease's facts with a time in `period`, in the order of recording; as known now or at a past moment."""
         query = select(LeaseFactRow).where(
             LeaseFactRow.lease_id == lease_id, LeaseFactRow.at >= period.start, LeaseFactRow.at < period.end
         )
+        if known_at is not None:
+            query = query.where(LeaseFactRow.recorded_at <= known_at)
         return [_fact(row) for row in self._session.exec(query.order_by(col(LeaseFactRow.position)))]
 
 

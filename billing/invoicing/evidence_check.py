@@ -1,0 +1,241 @@
+"""Check a bundle offline: whether it is as it was made, and whether the invoice follows from the readings to the cent.
+
+Every check says what it found and where. Nothing in the bundle is trusted: keys come from the auditor's registry.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from billing.capacity.measure import measure
+from billing.invoicing import canonical_zip
+from billing.invoicing.evidence import (
+    FILES,
+    INVOICE,
+    MANIFEST,
+    READINGS,
+    SIGNATURE,
+    TARIFF,
+    Case,
+    case_files,
+    case_from,
+)
+from billing.invoicing.evidence_keys import Keys, is_signed
+from billing.invoicing.line import InvoiceLine, differences, from_rated
+from billing.pricing.rated import RatedBill
+from billing.pricing.rating import rate
+from metering.audit import Audited, audit
+from metering.ocmf import OcmfError, parse
+
+_UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+_NUMBERS = ("quantity", "price", "amount", "vat_rate")
+
+
+class Verdict(StrEnum):
+    """What an auditor may say."""
+
+    VERIFIED = "verified"
+    INCOMPLETE = "incomplete"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it should be: the file or field, and what is wrong with it."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a check.
+
+    `missing` names what could not be checked for want of a key; `bill` is what was worked out from the readings.
+    """
+
+    findings: tuple[Finding, ...]
+    missing: tuple[str, ...]
+    invoice: str | None
+    checked: tuple[str, ...]
+    bill: RatedBill | None
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.findings:
+            return Verdict.WRONG
+        return Verdict.INCOMPLETE if self.missing else Verdict.VERIFIED
+
+
+def check_bundle(data: bytes, *, keys: Keys) -> Report:
+    """Recompute the invoice of a bundle from its readings and name everything that differs."""
+    files, problems = canonical_zip.unpack(data)
+    check = _Check(files, keys, [Finding("BUNDLE", problem) for problem in problems])
+    check.manifest()
+    case = check.case()
+    bill = check.recompute(case) if case else None
+    number = case.invoice.number or str(case.invoice.id) if case else None
+    return Report(tuple(check.findings), tuple(check.missing), number, tuple(check.checked), bill)
+
+
+class _Check:
+    """One run: findings, what is missing, and what was checked, in order."""
+
+    def __init__(self, files: Mapping[str, bytes], keys: Keys, findings: list[Finding]) -> None:
+        self.files, self.keys, self.findings = files, keys, findings
+        self.missing: list[str] = []
+        self.checked: list[str] = []
+
+    def wrong(self, where: str, what: str) -> None:
+        self.findings.append(Finding(where, what))
+
+    def manifest(self) -> None:
+        """Every file is there, unchanged and no more, under the platform's signature."""
+        raw = self.files.get(MANIFEST)
+        if raw is None:
+            self.wrong(MANIFEST, "is missing")
+            return
+        if not self.keys.platform:
+            self.missing.append("no platform key was given: its signature over the manifest is not checked")
+        elif not is_signed(self.files.get(SIGNATURE, b"").decode("ascii", "replace"), raw, self.keys.platform):
+            self.wrong(SIGNATURE, "is not the platform's signature over manifest.json")
+        else:
+            self.checked.append("the platform's signature over the manifest")
+        try:
+            listed: dict[str, Any] = dict(json.loads(raw)["sha256"])
+        except _UNREADABLE as error:
+            self.wrong(MANIFEST, f"cannot be read ({type(error).__name__})")
+            return
+        for name, what in _differing(self.files, listed):
+            self.wrong(name, what)
+        self.checked.append(f"SHA-256 of {len(listed)} files")
+
+    def case(self) -> Case | None:
+        """What the files say, if they can be read and are in their one spelling."""
+        try:
+            _refuse_numbers(json.loads(self.files[INVOICE]))
+            case = case_from(self.files)
+            for name, wanted in case_files(case).items():
+                if self.files[name] != wanted:
+                    self.wrong(name, _spelling(name, self.files[name], wanted))
+        except _UNREADABLE as error:
+            self.wrong("BUNDLE", f"its files cannot be read as evidence ({type(error).__name__}: {error})"[:300])
+            return None
+        return case
+
+    def recompute(self, case: Case) -> RatedBill | None:
+        """From readings to the total."""
+        audited = self._audit(case)
+        if audited is None:
+            return None
+        self._consistent(case, audited)
+        period = case.invoice.period
+        usage = [row for row in audited.usage if period.covers(row.period)]
+        try:
+            bill = rate(case.tariff, measure(case.lease, period, usage=usage, bookings=case.bookings, facts=case.facts))
+            wanted = tuple(from_rated(line) for line in bill.lines)
+            if case.billed:
+                wanted = differences(wanted, [line for invoice in case.billed for line in invoice.lines])
+        except _UNREADABLE as error:
+            self.wrong(READINGS, f"cannot be priced ({type(error).__name__}: {error})"[:300])
+            return None
+        if any(row.replayed for row in usage) and not case.invoice.replayed:
+            self.wrong(INVOICE, "does not say that readings were played back from a recording")
+        self._compare(case.invoice.lines, wanted)
+        self.checked.append(f"{len(wanted)} lines, VAT and total recomputed from the readings")
+        return bill
+
+    def _audit(self, case: Case) -> Audited | None:
+        if not case.texts:
+            return Audited([], [], [])
+        try:
+            agent = parse(case.texts[0]).record.agent
+        except OcmfError as error:
+            self.wrong(READINGS, f"line 1: {error}")
+            return None
+        trusted = self.keys.of_agent(agent)
+        if trusted is None:
+            self.wrong(READINGS, f"agent {agent[:80]!r} is not in the key registry: its readings prove nothing")
+            return None
+        if trusted.meter not in (None, case.lease.meter_serial):
+            self.wrong(READINGS, f"the registry knows agent {agent} for meter {trusted.meter}, not for the lease's")
+        audited = audit(case.texts, key=trusted.key, earlier=case.texts_before)
+        for fault in audited.faults:
+            self.wrong(READINGS, f"record {fault.pagination}: {fault.reason}")
+        self.checked.append(f"chain and signatures of {len(case.texts)} records by agent {agent}")
+        return None if audited.faults else audited
+
+    def _consistent(self, case: Case, audited: Audited) -> None:
+        """Invoice, lease, tariff and readings speak of the same things."""
+        invoice, lease, terms = case.invoice, case.lease, case.invoice.terms
+        serials = {record.record.meter for record in audited.records}
+        claims = (
+            (invoice.lease == lease.id, "the invoice is for another lease"),
+            (invoice.seller.id == lease.lessor_id, "the seller is not the lessor"),
+            (invoice.buyer.id == lease.lessee_id, "the buyer is not the lessee"),
+            (invoice.currency == lease.currency == case.tariff.currency, "currencies differ"),
+            (terms.machine_zone == lease.zone, "the machine's zone differs from the lease's"),
+            (terms.rounding == case.tariff.rounding.value, "the rounding policy differs from the tariff's"),
+            ((terms.tariff, terms.tariff_version) == (case.tariff.code, case.tariff.version), "names another tariff"),
+            (terms.tariff_digest == case.tariff.digest(), f"names another content of the tariff than {TARIFF}"),
+            (serials <= {lease.meter_serial}, "the readings are of another meter than the lease's"),
+            (invoice.ordinal == len(case.billed), "the invoices before it are not all there"),
+        )
+        for holds, told in claims:
+            if not holds:
+                self.wrong(INVOICE, told)
+
+    def _compare(self, billed: Sequence[InvoiceLine], wanted: Sequence[InvoiceLine]) -> None:
+        for place, (found, right) in enumerate(zip(billed, wanted, strict=False), start=1):
+            for name in _differing_fields(found, right):
+                told = f"says {_shown(found, name)}, the readings give {_shown(right, name)}"
+                self.wrong(INVOICE, f"line {place} ({found.code}), {name}: {told}")
+        if len(billed) != len(wanted):
+            self.wrong(INVOICE, f"has {len(billed)} lines, the readings give {len(wanted)}")
+
+
+def _differing(files: Mapping[str, bytes], listed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in sorted(FILES - files.keys()):
+        yield name, "is missing"
+    for name in sorted(files.keys() - FILES - {MANIFEST, SIGNATURE}):
+        yield name, "does not belong into a bundle"
+    for name in sorted(FILES & files.keys()):
+        if listed.get(name) != hashlib.sha256(files[name]).hexdigest():
+            yield name, "was changed: its SHA-256 is not the manifest's"
+    if listed.keys() != FILES:
+        yield MANIFEST, "does not list exactly the files of a bundle"
+
+
+def _spelling(name: str, found: bytes, wanted: bytes) -> str:
+    """What differs between a file and the same content written again: for the invoice, which sums."""
+    try:
+        one, other = json.loads(found), json.loads(wanted)
+        fields = [key for key in other if one.get(key) != other[key]] if isinstance(other, dict) else []
+    except _UNREADABLE:
+        fields = []
+    told = ", ".join(f"{key} is {one[key]!r}, not {other[key]!r}" for key in fields if key in one)
+    return f"does not add up with itself: {told}"[:300] if told else "is not in its one spelling"
+
+
+def _differing_fields(found: InvoiceLine, right: InvoiceLine) -> Iterable[str]:
+    return [name for name in InvoiceLine.__dataclass_fields__ if getattr(found, name) != getattr(right, name)]
+
+
+def _shown(line: InvoiceLine, name: str) -> str:
+    return str(getattr(line, name))[:200]
+
+
+def _refuse_numbers(invoice: Any) -> None:
+    """Numbers are plain and short before anything calculates with them: 1e999999999 would fill the memory."""
+    for line in invoice["lines"]:
+        for name in _NUMBERS:
+            if line[name] is not None and not _NUMBER.fullmatch(line[name]):
+                raise ValueError(f"a line's {name} is no plain number")

@@ -1,0 +1,118 @@
+"""Leases, bookings and facts as a bundle's JSON, and back."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from billing.capacity.booking import Booking, BookingStatus
+from billing.capacity.lease import FactKind, Lease, LeaseFact, LeaseKind
+from billing.pricing.fields import Fields, plain, text_entry
+from billing.pricing.measured_json import period_from_json, period_to_json
+
+
+def lease_to_json(lease: Lease) -> dict[str, Any]:
+    """The lease as lease.json has it."""
+    return {
+        "id": str(lease.id),
+        "kind": lease.kind.value,
+        "machine": str(lease.machine_id),
+        "meter": str(lease.meter_id),
+        "meter_serial": lease.meter_serial,
+        "lessor": str(lease.lessor_id),
+        "lessee": str(lease.lessee_id),
+        "tariff_version": str(lease.tariff_version_id),
+        "currency": lease.currency,
+        "zone": lease.zone,
+        "starts": lease.starts.isoformat(),
+        "ends": lease.ends.isoformat() if lease.ends else None,
+    }
+
+
+def lease_from_json(value: object) -> Lease:
+    """The lease of an object in lease.json."""
+    fields = Fields(value, "a lease")
+    names = ("id", "machine", "meter", "lessor", "lessee", "tariff_version")
+    ids = {name: UUID(fields.text(name)) for name in names}
+    kind, serial = LeaseKind(fields.text("kind")), fields.text("meter_serial")
+    currency, zone, starts = fields.text("currency"), fields.text("zone"), fields.moment("starts")
+    ends: datetime | None = None if fields.is_null("ends") else fields.moment("ends")
+    fields.maybe("ends", text_entry)
+    fields.done()
+    return Lease(
+        id=ids["id"],
+        kind=kind,
+        machine_id=ids["machine"],
+        meter_id=ids["meter"],
+        meter_serial=serial,
+        lessor_id=ids["lessor"],
+        lessee_id=ids["lessee"],
+        tariff_version_id=ids["tariff_version"],
+        currency=currency,
+        zone=zone,
+        starts=starts,
+        ends=ends,
+    )
+
+
+def booking_to_json(booking: Booking, lease: Lease) -> dict[str, Any]:
+    """A booking as bookings.json has it: whether it is this lease's, not whose else."""
+    mine = booking.lease_id == lease.id
+    return {
+        **period_to_json(booking.slot),
+        "id": str(booking.id),
+        "of_this_lease": mine,
+        "status": booking.status.value,
+    }
+
+
+def booking_from_json(value: object, lease: Lease) -> Booking:
+    """The booking of an entry in bookings.json."""
+    fields = Fields(value, "a booking")
+    slot = {"from": fields.text("from"), "to": fields.text("to")}
+    name, mine, status = UUID(fields.text("id")), fields.flag("of_this_lease"), BookingStatus(fields.text("status"))
+    fields.done()
+    # Who else has booked is nobody's business here: a stand-in's id only says "another lease".
+    stranger = UUID(int=0)
+    return Booking(
+        id=name,
+        lease_id=lease.id if mine else stranger,
+        machine_id=lease.machine_id,
+        lessor_id=lease.lessor_id,
+        lessee_id=lease.lessee_id if mine else stranger,
+        slot=period_from_json(slot),
+        status=status,
+    )
+
+
+def fact_to_json(fact: LeaseFact) -> dict[str, Any]:
+    """A fact as facts.json has it."""
+    return {
+        "id": str(fact.id),
+        "kind": fact.kind.value,
+        "at": fact.at.isoformat(),
+        "quantity": plain(fact.quantity),
+        "price": None if fact.price is None else plain(fact.price),
+        "description": fact.description,
+        "evidence": list(fact.evidence),
+    }
+
+
+def fact_from_json(value: object, lease: Lease) -> LeaseFact:
+    """The fact of an entry in facts.json."""
+    fields = Fields(value, "a fact")
+    name, kind, at = UUID(fields.text("id")), FactKind(fields.text("kind")), fields.moment("at")
+    used, price = fields.decimal("quantity"), fields.maybe_decimal("price")
+    description, evidence = fields.text("description"), fields.many("evidence", text_entry)
+    fields.done()
+    return LeaseFact(
+        id=name,
+        lease_id=lease.id,
+        lessor_id=lease.lessor_id,
+        lessee_id=lease.lessee_id,
+        kind=kind,
+        at=at,
+        quantity=used,
+        price=price,
+        description=description,
+        evidence=evidence,
+    )

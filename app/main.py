@@ -14,6 +14,7 @@ from litestar.template.config import TemplateConfig
 
 from app import api, pages, problems, security
 from app.database import Database, Role
+from app.paying import gateway_of
 from app.settings import Settings, load
 
 _HERE = Path(__file__).parent
@@ -32,7 +33,7 @@ def create_app(settings: Settings | None = None, *, database: Database | None = 
     return Litestar(
         route_handlers=[*pages.route_handlers, *api.route_handlers, health, *_static()],
         dependencies={"viewer": Provide(security.viewer_of, sync_to_thread=False)},
-        state=State({"settings": settings, "database": database}),
+        state=State({"settings": settings, "database": database, "gateway": gateway_of(settings)}),
         template_config=TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEngine),
         middleware=[security.session_config(secret).middleware],
         csrf_config=security.csrf_config(secret),

@@ -33,10 +33,10 @@ class Statements:
     proposed: tuple[Proposed, ...]
 
 
-def gateway_of(settings: Settings) -> StripeGateway:
-    """The door to Stripe, or to the stand-in that the settings name. Raises NoCardPayments."""
+def gateway_of(settings: Settings) -> StripeGateway | None:
+    """The door to Stripe, or to the stand-in that the settings name; None where card payments are not set up."""
     if not settings.stripe_key.get_secret_value():
-        raise NoCardPayments(NoCardPayments.__doc__)
+        return None
     return StripeGateway(
         settings.stripe_key.get_secret_value(),
         webhook_secret=settings.stripe_webhook_secret.get_secret_value(),
@@ -45,9 +45,11 @@ def gateway_of(settings: Settings) -> StripeGateway:
 
 
 def checkout_url(
-    database: Database, gateway: StripeGateway, invoice: UUID, *, payer: UUID, base_url: str, now: datetime
+    database: Database, gateway: StripeGateway | None, invoice: UUID, *, payer: UUID, base_url: str, now: datetime
 ) -> str:
-    """Where `payer` pays the invoice by card; the way back leads to the invoice's page."""
+    """Where `payer` pays the invoice by card; the way back leads to the invoice's page. Raises as start_checkout."""
+    if gateway is None:
+        raise NoCardPayments(NoCardPayments.__doc__)
     with database.transaction(Role.APP, party=payer) as session:
         return start_checkout(
             invoice,
@@ -60,9 +62,11 @@ def checkout_url(
 
 
 def take_webhook(
-    database: Database, gateway: StripeGateway, payload: bytes, signature: str, *, now: datetime
+    database: Database, gateway: StripeGateway | None, payload: bytes, signature: str, *, now: datetime
 ) -> EventReceipt:
-    """Take an event that the card provider sent, in one transaction."""
+    """Take an event that the card provider sent, in one transaction. Raises as receive_event."""
+    if gateway is None:
+        raise NoCardPayments(NoCardPayments.__doc__)
     with database.transaction(Role.WORKER) as session:
         return receive_event(
             payload,

@@ -13,9 +13,33 @@ from litestar.exceptions import HTTPException, PermissionDeniedException, Valida
 from litestar.response import Redirect, Template
 from litestar.types import ExceptionHandlersMap
 
+from app.paying import NoCardPayments
 from app.security import NotAllowed, NotSignedIn
+from billing.accounting.store import PeriodClosed
+from billing.invoicing.store import UnknownInvoice
+from billing.payments.bank_store import UnknownTransaction
+from billing.payments.match_transactions import CannotMatch
+from billing.payments.settle import NothingOpen
+from billing.payments.start_checkout import PaymentUnderWay
+from billing.payments.statement import StatementRefused
+from billing.payments.stripe_gateway import BadSignature, StripeRefused, StripeUnavailable
 
 log = logging.getLogger(__name__)
+
+# What a room's exception is to a person: status, title, what to do. The message is the exception's own.
+KNOWN: dict[type[Exception], tuple[int, str, str]] = {
+    UnknownInvoice: (404, "No such invoice", "Choose one from the list of invoices."),
+    UnknownTransaction: (404, "No such bank line", "Choose one from the list of bank lines."),
+    NothingOpen: (409, "Nothing to pay", "The invoice needs no payment; look at how it was settled."),
+    PaymentUnderWay: (409, "Payment under way", "Load the invoice's page again in a moment."),
+    CannotMatch: (409, "Cannot match", "Choose another invoice, or undo the earlier match."),
+    PeriodClosed: (409, "Books closed", "Book on a later day, or reopen the period."),
+    StatementRefused: (422, "Statement refused", "Nothing was imported. Ask the bank for the file again."),
+    BadSignature: (400, "Signature does not hold", "Check SPINDLESHARE_STRIPE_WEBHOOK_SECRET."),
+    StripeUnavailable: (503, "Card payment is not available now", "Try again in a moment."),
+    StripeRefused: (502, "The card provider refuses", "Check SPINDLESHARE_STRIPE_KEY and the provider's log."),
+    NoCardPayments: (503, "No card payments", "Pay by bank transfer, or ask the operator to set up card payments."),
+}
 
 
 # Not frozen: Python itself sets an exception's traceback when it passes a `with`.
@@ -55,7 +79,13 @@ def exception_handlers() -> ExceptionHandlersMap:
         NotAllowed: _not_allowed,
         HTTPException: _http,
         Exception: _unexpected,
+        **dict.fromkeys(KNOWN, _known),
     }
+
+
+def _known(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    status, title, what_to_do = KNOWN[type(error)]
+    return respond(request, Problem(status, title, str(error) or str(type(error).__doc__), what_to_do))
 
 
 def _not_signed_in(request: Request[Any, Any, Any], _: Exception) -> Response[Any]:

@@ -15,11 +15,11 @@ from app.clock import now
 from app.closing import issue
 from app.database import Database, Role
 from app.pages.invoice_view import Row, as_of, invoice_page, row
+from app.paying import checkout_url
 from app.security import NotAllowed, Viewer
 from billing.invoicing.invoice import Invoice, Status
 from billing.invoicing.store import InvoiceStore
 from billing.money import Money
-from billing.payments.start_checkout import start_checkout
 from billing.payments.store import PaymentStore
 from metering.store import MeteringStore
 
@@ -120,8 +120,9 @@ def pay(request: Request[Any, Any, State], viewer: Viewer, invoice_id: UUID) -> 
     found = visible(database, viewer, invoice_id)
     if found.buyer.id != viewer.organisation_id:
         raise NotAllowed
-    with database.transaction(Role.WORKER) as session:
-        url = start_checkout(invoice_id, payments=PaymentStore(session), gateway=request.app.state.gateway, now=now())
+    state = request.app.state
+    payer, base_url = viewer.organisation_id, state.settings.base_url
+    url = checkout_url(database, state.gateway, invoice_id, payer=payer, base_url=base_url, now=now())
     return Redirect(url, status_code=303)
 
 

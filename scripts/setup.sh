@@ -76,6 +76,8 @@ install_tools() {
 reason() {
     if grep -qi 'no space left' "$log"; then
         echo "no space left on the disk of $(pwd): free about $needed_mib MiB"
+    elif grep -qiE 'certificate' "$log"; then
+        echo "the package index's certificate is not trusted here: install your network's certificate in the system; details in $log"
     elif grep -qiE 'temporary failure in name resolution|could not resolve|connection refused|network is unreachable|failed to fetch|error sending request|no matching distribution|dns error' "$log"; then
         echo "could not download packages: check the network, or name a package index (pip config, UV_DEFAULT_INDEX); details in $log"
     else
@@ -95,6 +97,10 @@ adopt_index() {
 
 install_packages() {
     adopt_index
+    # Companies and test networks add certificates to the system's; uv would look at its own only.
+    if [ "$(uname)" = Darwin ] || [ -s /etc/ssl/certs/ca-certificates.crt ]; then
+        export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}
+    fi
     # Compiled now, once: without it every start of a program takes seconds longer.
     export UV_COMPILE_BYTECODE=1 VIRTUAL_ENV="$PWD/$venv"
     uv=$venv/bin/uv

@@ -192,6 +192,10 @@ class _Check:
         for holds, told in claims:
             if not holds:
                 self.wrong(INVOICE, told)
+        there = {reading.sequence for record in audited.records for reading in record.record.readings}
+        named = {end for line in invoice.lines for part in line.evidence for end in (part.first, part.last)}
+        if gone := sorted(named - there):
+            self.wrong(READINGS, f"reading {gone[0]}, which the invoice names, is not there")
 
     def _compare(self, billed: Sequence[InvoiceLine], wanted: Sequence[InvoiceLine]) -> None:
         for place, (found, right) in enumerate(zip(billed, wanted, strict=False), start=1):
@@ -222,11 +226,12 @@ def _spelling(name: str, found: bytes, wanted: bytes) -> str:
     except _UNREADABLE:
         fields = []
     told = ", ".join(f"{key} is {one[key]!r}, not {other[key]!r}" for key in fields if key in one)
-    return f"does not add up with itself: {told}"[:300] if told else "is not in its one spelling"
+    return f"contradicts itself: {told}"[:300] if told else "is not in its one spelling"
 
 
 def _differing_fields(found: InvoiceLine, right: InvoiceLine) -> Iterable[str]:
-    return [name for name in InvoiceLine.__dataclass_fields__ if getattr(found, name) != getattr(right, name)]
+    names = dict.fromkeys(("quantity", "price", "amount", *InvoiceLine.__dataclass_fields__))
+    return [name for name in names if getattr(found, name) != getattr(right, name)]
 
 
 def _shown(line: InvoiceLine, name: str) -> str:

@@ -2,7 +2,8 @@
 
 The template (`templates/invoice.typ`) gets one JSON object: `language`, `kind` (invoice, adjustment), `status`,
 `replayed`, `number`, `seller`, `buyer`, `facts` (key, text), `lines`, `vat`, `net`, `tax`, `total`, `currency`,
-`payment`, `terms`, `evidence` (the readings, where all lines rest on the same) and `meters` (see `meter_page.py`).
+`payment`, `terms`, `evidence` (the readings, where all lines rest on the same), `meter` (where there is only one) and
+`meters` (see `meter_page.py`).
 Words are the template's own, in its languages.
 """
 
@@ -32,7 +33,7 @@ def document(invoice: Invoice, meters: Sequence[MeterPage] = (), *, language: st
     if language not in LANGUAGES:
         raise UnknownLanguage(f"{language!r} is not one of {', '.join(LANGUAGES)}")
     zone = ZoneInfo(invoice.buyer.zone)
-    common = _common_evidence(invoice)
+    common, meter = _common_evidence(invoice), _only_meter(invoice)
     return {
         "language": language,
         "kind": "adjustment" if invoice.ordinal else "invoice",
@@ -43,8 +44,12 @@ def document(invoice: Invoice, meters: Sequence[MeterPage] = (), *, language: st
         "buyer": _party(invoice.buyer),
         "facts": _facts(invoice, zone),
         "currency": invoice.currency,
-        "lines": [_line(position, line, named=not common) for position, line in enumerate(invoice.lines, start=1)],
+        "lines": [
+            _line(position, line, () if common else line.evidence, meter)
+            for position, line in enumerate(invoice.lines, start=1)
+        ],
         "evidence": common,
+        "meter": "" if common else meter,
         "vat": [
             {
                 "category": part.category,
@@ -99,20 +104,27 @@ def _party(party: Party) -> dict[str, Any]:
 def _common_evidence(invoice: Invoice) -> str:
     """The readings that all measured lines rest on, when they are the same; naming them once is enough then."""
     named = {line.evidence for line in invoice.lines if line.evidence}
-    return ", ".join(_readings(item) for item in named.pop()) if len(named) == 1 else ""
+    return ", ".join(_readings(item, "") for item in named.pop()) if len(named) == 1 else ""
 
 
-def _readings(item: EvidenceRange) -> str:
-    return f"{item.meter} #{item.first} – #{item.last}"
+def _only_meter(invoice: Invoice) -> str:
+    """The meter that all readings are of, so that the lines need not name it; nothing when there are several."""
+    meters = {item.meter for line in invoice.lines for item in line.evidence}
+    return meters.pop() if len(meters) == 1 else ""
 
 
-def _line(position: int, line: InvoiceLine, *, named: bool) -> dict[str, Any]:
+def _readings(item: EvidenceRange, meter: str) -> str:
+    numbers = f"#{item.first} – #{item.last}"
+    return numbers if item.meter == meter else f"{item.meter} {numbers}"
+
+
+def _line(position: int, line: InvoiceLine, evidence: Sequence[EvidenceRange], meter: str) -> dict[str, Any]:
     return {
         "position": str(position),
         "description": line.description,
         "category": line.category,
         "working": list(line.working),
-        "evidence": [_readings(item) for item in line.evidence] if named else [],
+        "evidence": [_readings(item, meter) for item in evidence],
         "quantity": "" if line.quantity is None else f"{line.quantity:,f}",
         "unit": line.unit,
         "price": "" if line.price is None else f"{line.price:,f}",

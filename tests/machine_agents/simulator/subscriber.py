@@ -59,7 +59,6 @@ class Subscriber:
     subscription: int = 0
     got: list[Got] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
-    unacknowledged: list[int] = field(default_factory=list)
     revised_queue: int = 0
 
     async def send(self, request: Any, kind: Any) -> Any:
@@ -115,18 +114,17 @@ class Subscriber:
                 self.got.append(Got(paths[one.ClientHandle], value, at, status))
         return int(message.SequenceNumber)
 
-    async def run(self, *, ahead: int = 2, delay: float = 0.0) -> None:
-        """Receive and acknowledge for ever, with `ahead` publish requests open, each message taking `delay` seconds."""
+    async def run(self, acks: Iterable[int] = (), *, ahead: int = 2, delay: float = 0.0) -> None:
+        """Receive and acknowledge for ever, `acks` first; `ahead` requests open, `delay` seconds of work a message."""
 
-        async def pump() -> None:
-            acks: list[int] = []
+        async def pump(acks: list[int]) -> None:
             while True:
                 sequence = await self.publish(acks)
                 if delay:
                     await asyncio.sleep(delay)
                 acks = [sequence] if sequence else []
 
-        await asyncio.gather(*(pump() for _ in range(ahead)))
+        await asyncio.gather(*(pump(list(acks) if number == 0 else []) for number in range(ahead)))
 
     async def transfer(self, subscription: int) -> list[int]:
         """Take over a subscription of an earlier session; the sequence numbers that it still holds."""

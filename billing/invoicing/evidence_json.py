@@ -6,7 +6,9 @@ from uuid import UUID
 
 from billing.capacity.booking import Booking, BookingStatus
 from billing.capacity.lease import FactKind, Lease, LeaseFact, LeaseKind
-from billing.pricing.fields import Fields, plain, text_entry
+from billing.pricing.digits import plain
+from billing.pricing.entries import text_entry
+from billing.pricing.fields import Fields
 from billing.pricing.measured_json import period_from_json, period_to_json
 
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any
 
+from billing.pricing.digits import exact_text, plain
 from billing.pricing.dimensions import is_dimension, known
-from billing.pricing.fields import Fields, plain, refuse_unless, text_entry
+from billing.pricing.entries import ratio_entry, text_entry
+from billing.pricing.fields import Fields, refuse_unless
 from billing.pricing.price_models import PriceModel, price_model_from_json
 from billing.pricing.proration import Proration
 
@@ -76,7 +79,7 @@ class PriceComponent:
     dimension: str
     price: PriceModel
     included: Allowance | None = None
-    step: Decimal | None = None
+    step: Fraction | None = None
 
     def __post_init__(self) -> None:
         refuse_unless(
@@ -89,7 +92,7 @@ class PriceComponent:
         fields = Fields(value, "a price component with code, dimension, vat and price")
         heading, dimension = Heading.read(fields), fields.text("dimension")
         price, included = fields.one("price", price_model_from_json), fields.maybe("included", Allowance.from_json)
-        step = fields.maybe_decimal("step")
+        step = fields.maybe("step", ratio_entry)
         fields.done()
         return cls(heading, dimension, price, included, step)
 
@@ -98,7 +101,7 @@ class PriceComponent:
         if self.included:
             found["included"] = self.included.to_json()
         if self.step is not None:
-            found["step"] = plain(self.step)
+            found["step"] = exact_text(self.step)
         return found
 
 

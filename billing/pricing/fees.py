@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import Any
 
 from billing.pricing.components import Category, Heading, read_proration
-from billing.pricing.fields import Fields, InvalidInput, Problem, plain, refuse_unless
+from billing.pricing.digits import plain
+from billing.pricing.fields import Fields, InvalidInput, Problem, refuse_unless
 from billing.pricing.proration import Proration
 
 

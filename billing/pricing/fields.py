@@ -5,13 +5,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import TypeVar, cast
 
 T = TypeVar("T")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,12})?")
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
-_TEXT_LIMIT = 500
+TEXT_LIMIT = 500
 _LIST_LIMIT = 200_000
 
 
@@ -66,8 +65,8 @@ class Fields:
 
     def text(self, name: str, default: str | None = None, choices: Collection[str] = ()) -> str:
         value = self._take(name, default)
-        if not isinstance(value, str) or len(value) > _TEXT_LIMIT:
-            return self._unfit(name, f"write text in quotes, at most {_TEXT_LIMIT} characters", "")
+        if not isinstance(value, str) or len(value) > TEXT_LIMIT:
+            return self._unfit(name, f"write text in quotes, at most {TEXT_LIMIT} characters", "")
         if choices and value not in choices:
             return self._unfit(name, f"{value!r} is not known here; write one of {', '.join(sorted(choices))}", "")
         return value
@@ -177,53 +176,3 @@ class Fields:
         except InvalidInput as error:
             self._problems.extend(problem.below(path) for problem in error.problems)
             return None
-
-
-def text_entry(value: object) -> str:
-    """A list's entry that is text."""
-    if not isinstance(value, str) or len(value) > _TEXT_LIMIT:
-        raise InvalidInput([Problem("", "write text in quotes")])
-    return value
-
-
-def decimal_entry(value: object) -> Decimal:
-    """An object's entry that is a decimal in quotes."""
-    fields = Fields({"value": value}, "a decimal")
-    number = fields.decimal("value")
-    _done_as_entry(fields)
-    return number
-
-
-def whole_entry(value: object) -> int:
-    """An object's entry that is a whole number."""
-    fields = Fields({"value": value}, "a whole number")
-    number = fields.integer("value")
-    _done_as_entry(fields)
-    return number
-
-
-def _done_as_entry(fields: Fields) -> None:
-    try:
-        fields.done()
-    except InvalidInput as error:
-        raise InvalidInput([Problem("", problem.message) for problem in error.problems]) from None
-
-
-def plain(number: Decimal) -> str:
-    """A decimal as JSON text: digits only, its trailing zeros kept."""
-    return format(number, "f")
-
-
-def exact_text(exact: Fraction) -> str:
-    """`exact` as a plain decimal where it ends, else as numerator/denominator."""
-    rest, places = exact.denominator, 0
-    for prime in (2, 5):
-        power = 0
-        while rest % prime == 0:
-            rest, power = rest // prime, power + 1
-        places = max(places, power)
-    if rest != 1:
-        return f"{exact.numerator}/{exact.denominator}"
-    digits = str(abs(exact.numerator) * 10**places // exact.denominator).rjust(places + 1, "0")
-    sign = "-" if exact < 0 else ""
-    return sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)

@@ -4,8 +4,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from billing.pricing.digits import plain
+from billing.pricing.entries import decimal_entry, text_entry, whole_entry
 from billing.pricing.fees import EventKind
-from billing.pricing.fields import Fields, InvalidInput, Problem, decimal_entry, plain, text_entry, whole_entry
+from billing.pricing.fields import Fields, InvalidInput, Problem
 from billing.pricing.measured import Event, EvidenceRange, Measured, Slice
 from metering.period import Period, PeriodError
 from metering.spectrum import LOAD_STEP_PERCENT, MAX_SPEED_CLASS, SPEED_STEP_PER_MIN, Cell

@@ -9,7 +9,8 @@ from fractions import Fraction
 from typing import Any, ClassVar, TypeAlias
 
 from billing.money import quantity
-from billing.pricing.fields import Fields, InvalidInput, Problem, plain, refuse_unless
+from billing.pricing.digits import plain
+from billing.pricing.fields import Fields, InvalidInput, Problem, refuse_unless
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from billing.money import Money, minor_places, total
 from billing.pricing.components import Category
-from billing.pricing.fields import exact_text, plain
+from billing.pricing.digits import exact_text, plain
 from billing.pricing.measured import EvidenceRange
 from billing.pricing.tariff import Rounding
 from metering.period import Period

@@ -14,9 +14,10 @@ from typing import Any
 
 from billing.pricing.bands import Band, check_bands
 from billing.pricing.components import Adder, Element, Heading
+from billing.pricing.digits import plain
 from billing.pricing.dimensions import is_wear
 from billing.pricing.fees import AvailabilityCredit, Bound, EventCharge, Fee, base_fee_from_json, fee_from_json
-from billing.pricing.fields import Fields, InvalidInput, Problem, plain
+from billing.pricing.fields import Fields, InvalidInput, Problem
 from billing.pricing.wear_terms import wear_from_json, wear_to_json
 from metering.wear import WearModel
 

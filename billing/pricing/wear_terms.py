@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from billing.money import quantity
-from billing.pricing.fields import Fields, InvalidInput, Problem, exact_text, plain
+from billing.pricing.digits import exact_text, plain
+from billing.pricing.fields import Fields, InvalidInput, Problem
 from metering.spectrum import Cell
 from metering.wear import WearModel, WearModelError
 

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Session
-
-from app.database import Database, Role
+from app.database import Database, Role, Session
 from billing.accounting.store import LedgerStore
 from billing.capacity.store import LeasingStore
 from billing.invoicing import close_period

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DataError, OperationalError, ProgrammingError
-from sqlmodel import Session
+from sqlmodel import Session as Session
 
 _CONNECT_SECONDS = 10
 # One round trip sets both; `true` ends them with the transaction, so nothing leaks through the pool.

@@ -6,8 +6,7 @@ Needs the worker's role and a viewer who was checked: a bill's evidence also nam
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
-
+from app.database import Session
 from billing.capacity.attribution import attribute
 from billing.capacity.lease import Lease
 from billing.capacity.store import LeasingStore

@@ -8,12 +8,11 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.response import Redirect, Template
-from sqlmodel import Session
 
 from app import documents
 from app.clock import now
 from app.closing import issue
-from app.database import Database, Role
+from app.database import Database, Role, Session
 from app.pages.invoice_view import Row, as_of, invoice_page, row
 from app.paying import checkout_url
 from app.security import NotAllowed, Viewer

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from metering import chain, ocmf
 from metering.chain import Fault
+from metering.interval import RegisterFell
 from metering.ocmf import BadSignature, OcmfError, PublicKey, Sealed
-from metering.usage import RegisterFell, Usage, of_records
+from metering.usage import Usage, of_records
 
 
 @dataclass(frozen=True, slots=True)

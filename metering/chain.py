@@ -4,15 +4,14 @@ One rule for both sides: the service appends arriving records to a `Chain`, an a
 `verify`. A signature alone proves who said it; the chain proves that nothing was left out, added or wound back.
 """
 
-from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import lt
 
 from metering import ocmf
 from metering.ocmf import BadSignature, PublicKey, Sealed
 from metering.reading import GENESIS, Reading, Reason, Record, TimeQuality
-from metering.spectrum import difference
-from metering.usage import growth
+from metering.spectrum import Spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Chain:
         last = self.last
         for reading in record.readings:
             reason = reason or _not_after(last, reading)
-            grown.append(difference(reading.spectrum, ChainMap(changed, self.spectrum)))
+            grown.append(self._growth(reading.spectrum, changed))
             reason = reason or _cell_fell(grown[-1])
             changed.update(reading.spectrum)
             last = reading
@@ -52,6 +51,15 @@ class Chain:
         self.pagination, self.digest, self.last = record.pagination, sealed.digest, last
         self.spectrum.update(changed)
         return grown
+
+    def _growth(self, cells: Spectrum, changed: Spectrum) -> dict[tuple[str, int], int]:
+        """What `cells` grew beyond what this record has changed before, or else beyond the chain's end."""
+        known = self.spectrum
+        return {
+            cell: grown
+            for cell, value in cells.items()
+            if (grown := value - (changed[cell] if cell in changed else known.get(cell, 0)))
+        }
 
     def _misplaced(self, record: Record) -> str | None:
         expected = self.pagination + 1
@@ -124,10 +132,20 @@ def _not_after(last: Reading | None, reading: Reading) -> str | None:
         return f"reading {reading.sequence} lies before its predecessor in time"
     if reading.gap and not last.device_time <= reading.gap.start < reading.gap.end <= reading.device_time:
         return f"reading {reading.sequence} tells a gap that is not between it and its predecessor"
-    fallen = [code for code, value in growth(reading.registers, last.registers).items() if value < 0]
-    return f"register {fallen[0]} fell at reading {reading.sequence}" if fallen else None
+    fallen = _fallen(reading.registers, last.registers)
+    return f"register {fallen} fell at reading {reading.sequence}" if fallen else None
+
+
+def _fallen(later: Mapping[str, int], earlier: Mapping[str, int]) -> str | None:
+    """The first register that is lower than before; one that is no more there counts as zero."""
+    try:
+        if not any(map(lt, map(later.__getitem__, earlier), earlier.values())):
+            return None
+    except KeyError:
+        pass
+    return next((code for code, value in earlier.items() if later.get(code, 0) < value), None)
 
 
 def _cell_fell(grown: Mapping[tuple[str, int], int]) -> str | None:
-    fallen = [cell for cell, ms in grown.items() if ms < 0]
+    fallen = [cell for cell, ms in grown.items() if ms < 0] if grown else []
     return f"spectrum cell {fallen[0][1]} of {fallen[0][0]} fell" if fallen else None

@@ -9,10 +9,10 @@ from datetime import datetime
 from metering import ocmf
 from metering.chain import Chain, Fault
 from metering.cut_usage import extend_usage
+from metering.interval import Step
 from metering.machine import Agent
 from metering.ocmf import BadSignature, OcmfError, PublicKey, Sealed
 from metering.store import Accepted, MeteringStore, Refused
-from metering.usage import Step
 
 _PAGINATION = re.compile(r'"PG":"T(\d{1,18})"')
 
@@ -39,9 +39,9 @@ def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: dat
     accepted, duplicate, misplaced = _sort(sealed, chain, store.digests(agent.meter_id, _known(sealed, chain)))
     refused += misplaced
     if accepted:
-        store.add_records(agent, accepted, chain=chain, layout=layout, now=now)
+        layout = store.add_records(agent, accepted, chain=chain, layout=layout, now=now)
         steps = [step for one in accepted for step in one.steps]
-        extend_usage(store.meter(agent.meter_id), steps, since=since, store=store, now=now)
+        extend_usage(agent, steps, since=since, layout=layout, store=store, now=now)
     store.add_refused(agent, refused, now=now)
     return Receipt(len(accepted), duplicate, tuple(refused), chain.pagination)
 

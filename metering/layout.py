@@ -20,8 +20,10 @@ class Layout:
         """The layout with the codes and spindles that `readings` bring added at its end."""
         codes, spindles = dict.fromkeys(self.codes), dict.fromkeys(self.spindles)
         for reading in readings:
-            codes.update(dict.fromkeys(reading.registers))
-            spindles.update(dict.fromkeys(spindle for spindle, _ in reading.spectrum))
+            if not reading.registers.keys() <= codes.keys():
+                codes.update(dict.fromkeys(reading.registers))
+            for spindle, _ in reading.spectrum:
+                spindles[spindle] = None
         return Layout(tuple(codes), tuple(spindles))
 
     def values(self, registers: Mapping[str, int]) -> list[int]:

@@ -47,7 +47,8 @@ def read_time(text: object, where: str) -> datetime:
     if not isinstance(text, str) or _TIME.fullmatch(text) is None:
         raise OcmfError(f"{text!r} is not a time like 2018-07-24T13:22:04,000+0000", where)
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise OcmfError(f"{text!r} is no time of the calendar", where) from None
 
@@ -83,7 +84,7 @@ def link(value: object, where: str) -> str:
     return value
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def unit_of(code: str, where: str) -> str:
     """The unit text of a register code; OcmfError for a code outside the catalogue."""
     if _CODE.fullmatch(code) is None:
@@ -107,6 +108,8 @@ def read_cells(value: object, where: str) -> dict[tuple[str, int], int]:
     """The spectrum that `cells_json` wrote."""
     if not isinstance(value, dict):
         raise OcmfError("not an object of spindles", where)
+    if not value:
+        return {}
     spectrum: dict[tuple[str, int], int] = {}
     for spindle, flat in value.items():
         place = f"{where}.{spindle}"

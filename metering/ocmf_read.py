@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NoReturn, TypeVar
 
 from metering import ocmf_fields as fields
@@ -67,62 +68,89 @@ def _pagination(text: Any) -> int:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _Head:
+    """What the first entry of a reading says beside its register."""
+
     time: datetime
     quality: TimeQuality
     reason: Reason
     status: Status
-    registers: dict[str, int] = field(default_factory=dict)
 
 
 def _readings(body: Mapping[str, Any]) -> tuple[Reading, ...]:
-    drafts = _drafts(body["RD"])
+    heads, registers = _heads_and_registers(body["RD"])
     first = fields.number(body["XS"], "XS", 1)
-    gaps = _gaps(body.get("XG", []), len(drafts))
-    cells = body.get("XC", [{}] * len(drafts))
-    if not isinstance(cells, list) or len(cells) != len(drafts):
-        raise OcmfError(f"not a list with one object for each of {len(drafts)} readings", "XC")
+    gaps = _gaps(body.get("XG", []), len(heads))
+    cells = body.get("XC", [{}] * len(heads))
+    if not isinstance(cells, list) or len(cells) != len(heads):
+        raise OcmfError(f"not a list with one object for each of {len(heads)} readings", "XC")
     return tuple(
         Reading(
-            sequence=first + index,
-            device_time=draft.time,
-            time_quality=draft.quality,
-            reason=draft.reason,
-            status=draft.status,
-            registers=draft.registers,
-            spectrum=fields.read_cells(cells[index], f"XC[{index}]") if cells[index] else {},
-            gap=gaps.get(index),
+            first + index,
+            head.time,
+            head.quality,
+            head.reason,
+            head.status,
+            registers[index],
+            fields.read_cells(cells[index], f"XC[{index}]"),
+            gaps.get(index),
         )
-        for index, draft in enumerate(drafts)
+        for index, head in enumerate(heads)
     )
 
 
-def _drafts(entries: Any) -> list[_Draft]:
+def _heads_and_registers(entries: Any) -> tuple[list[_Head], list[dict[str, int]]]:
+    """RD as readings. Taken by columns, because a record of many readings holds thousands of entries."""
     if not isinstance(entries, list) or not 0 < len(entries) <= MAX_READINGS * MAX_REGISTERS:
         raise OcmfError("not a list of readings, or too long", "RD")
-    drafts: list[_Draft] = []
-    registers: dict[str, int] = {}
-    for index, entry in enumerate(entries):
-        if not isinstance(entry, dict):
-            raise OcmfError("not an object", f"RD[{index}]")
-        if "TM" in entry:
-            drafts.append(_begin(entry, drafts[-1] if drafts else None, f"RD[{index}]"))
-            registers = drafts[-1].registers
-        elif not drafts or len(entry) != 3:
-            raise OcmfError("no TM in the first entry, or a field that is not RV, RI, RU", f"RD[{index}]")
-        _add_register(entry, registers, index)
-    if len(drafts) > MAX_READINGS:
-        raise OcmfError(f"{len(drafts)} readings, more than {MAX_READINGS}", "RD")
-    return drafts
+    try:
+        codes, units = [entry["RI"] for entry in entries], [entry["RU"] for entry in entries]
+        values, sizes = [entry["RV"] for entry in entries], [len(entry) for entry in entries]
+        starts = [index for index, size in enumerate(sizes) if size != 3]
+    except (KeyError, TypeError):
+        raise OcmfError("an entry is not an object with RV, RI and RU", "RD") from None
+    if starts[:1] != [0] or len(starts) > MAX_READINGS:
+        raise OcmfError(f"no TM in the first entry, or more than {MAX_READINGS} readings", "RD")
+    _check_values(values)
+    heads: list[_Head] = []
+    registers: list[dict[str, int]] = []
+    known: tuple[list[Any], list[Any]] | None = None
+    for start, end in pairwise([*starts, len(entries)]):
+        heads.append(_head(entries[start], heads[-1] if heads else None, start))
+        layout = (codes[start:end], units[start:end])
+        if layout != known:
+            _check_layout(*layout, start)
+            known = layout
+        registers.append(dict(zip(layout[0], values[start:end], strict=True)))
+    return heads, registers
 
 
-def _begin(entry: dict[str, Any], before: _Draft | None, where: str) -> _Draft:
+def _check_values(values: list[Any]) -> None:
+    if set(map(type, values)) == {int} and min(values) >= 0 and max(values) <= fields.MAX_VALUE:
+        return
+    for index, value in enumerate(values):
+        fields.number(value, f"RD[{index}].RV")
+
+
+def _check_layout(codes: list[Any], units: list[Any], start: int) -> None:
+    """The registers of one reading: each of the catalogue, with its unit, once."""
+    if len(codes) > MAX_REGISTERS:
+        raise OcmfError(f"more than {MAX_REGISTERS} registers in a reading", f"RD[{start}]")
+    for index, (code, unit) in enumerate(zip(codes, units, strict=True), start=start):
+        if not isinstance(code, str) or unit != fields.unit_of(code, f"RD[{index}].RI"):
+            raise OcmfError(f"{code!r} with unit {unit!r}", f"RD[{index}].RU")
+        if code in codes[: index - start]:
+            raise OcmfError(f"{code} twice in a reading", f"RD[{index}].RI")
+
+
+def _head(entry: dict[str, Any], before: _Head | None, index: int) -> _Head:
+    where = f"RD[{index}]"
+    if len(entry) != 3 + ("TM" in entry) + ("TX" in entry) + ("ST" in entry) or "TM" not in entry:
+        raise OcmfError("no TM, or a field that is not TM, TX, ST, RV, RI, RU", where)
     time, quality = fields.read_stamp(entry["TM"], f"{where}.TM")
     reason = _choice(_REASONS, entry.get("TX"), before.reason if before else None, f"{where}.TX")
     status = _choice(_STATUSES, entry.get("ST"), before.status if before else None, f"{where}.ST")
-    if len(entry) != 4 + ("TX" in entry) + ("ST" in entry):
-        raise OcmfError("a field that is not TM, TX, ST, RV, RI, RU", where)
-    return _Draft(time, quality, reason, status)
+    return _Head(time, quality, reason, status)
 
 
 def _choice(choices: Mapping[str, _Choice], text: Any, before: _Choice | None, where: str) -> _Choice:
@@ -130,17 +158,6 @@ def _choice(choices: Mapping[str, _Choice], text: Any, before: _Choice | None, w
     if chosen is None:
         raise OcmfError(f"{text!r} is none of {', '.join(choices)}", where)
     return chosen
-
-
-def _add_register(entry: dict[str, Any], registers: dict[str, int], index: int) -> None:
-    value, code, unit = entry.get("RV"), entry.get("RI"), entry.get("RU")
-    if type(value) is not int or not 0 <= value <= fields.MAX_VALUE:
-        raise OcmfError(f"{value!r} is not an integer from 0 to {fields.MAX_VALUE}", f"RD[{index}].RV")
-    if not isinstance(code, str) or unit != fields.unit_of(code, "RI"):
-        raise OcmfError(f"{code!r} with unit {unit!r}", f"RD[{index}].RU")
-    if code in registers or len(registers) >= MAX_REGISTERS:
-        raise OcmfError(f"{code} twice in a reading, or more than {MAX_REGISTERS} registers", f"RD[{index}].RI")
-    registers[code] = value
 
 
 def _gaps(value: Any, readings: int) -> dict[int, Period]:

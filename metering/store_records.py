@@ -6,19 +6,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, func, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, SQLModel, col, select, update
 
 from metering.chain import Chain
-from metering.columns import RowPrefix, copy_readings, reading_row
+from metering.columns import RowMaker, copy_readings
+from metering.interval import Step
 from metering.layout import Layout
 from metering.machine import Agent, Meter, refused_id
 from metering.ocmf import Sealed
 from metering.period import Period
 from metering.reading import Reading, Reason, Status, TimeQuality
-from metering.tables import AgentRow, MeterRow, ReadingRow, RecordRow, RefusedRecordRow
-from metering.usage import Step
+from metering.tables import MeterRow, ReadingRow, RecordRow, RefusedRecordRow
+
+# Bare tables where rows are only written or locked: what the session remembers of them would be stale or in the way.
+_AGENT, _METER, _RECORD = (SQLModel.metadata.tables[name] for name in ("agent", "meter", "record"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,13 @@ class RecordStore:
 
     def lock_chain(self, agent: Agent) -> tuple[Chain, Layout]:
         """The end of the agent's chain and its meter's layout, locked until the transaction ends."""
-        # The agent was read before the lock: what another transaction has stored since must be seen.
-        locked = select(AgentRow).where(AgentRow.id == agent.id).with_for_update()
-        row = self._session.exec(locked.execution_options(populate_existing=True)).one()
+        end = _AGENT.c.pagination, _AGENT.c.sequence, _AGENT.c.digest, _AGENT.c.spectrum_cells, _AGENT.c.spectrum_ms
+        locked = sa.select(*end).where(_AGENT.c.id == agent.id).with_for_update()
+        pagination, sequence, digest, cells, ms = self._session.execute(locked).one()
         layout = self.layout(agent.meter_id)
-        last = self.reading(agent.meter_id, row.sequence, layout)
-        cells = layout.spectrum(row.spectrum_cells, row.spectrum_ms)
-        chain = Chain(str(agent.id), agent.meter_serial, row.pagination, row.digest, last, cells)
-        return chain, layout
+        last = self.reading(agent.meter_id, sequence, layout) if sequence else None
+        spectrum = layout.spectrum(cells, ms)
+        return Chain(str(agent.id), agent.meter_serial, pagination, digest, last, spectrum), layout
 
     def layout(self, meter_id: UUID) -> Layout:
         codes, spindles = self._session.exec(
@@ -75,13 +78,13 @@ class RecordStore:
 
     def add_records(
         self, agent: Agent, accepted: Sequence[Accepted], *, chain: Chain, layout: Layout, now: datetime
-    ) -> None:
-        """Store what the chain took, and the chain's new end, under the lock of `lock_chain`."""
+    ) -> Layout:
+        """Store what the chain took, and the chain's new end, under the lock of `lock_chain`; the layout thereafter."""
         wider = layout.with_readings(step.reading for one in accepted for step in one.steps)
         if wider != layout:
             values = {"register_codes": list(wider.codes), "spindles": list(wider.spindles)}
-            self._session.execute(update(MeterRow).where(col(MeterRow.id) == agent.meter_id).values(**values))
-        self._session.execute(insert(RecordRow), [_record_values(agent, one.sealed, now) for one in accepted])
+            self._session.execute(update(_METER).where(_METER.c.id == agent.meter_id).values(**values))
+        self._session.execute(insert(_RECORD), [_record_values(agent, one.sealed, now) for one in accepted])
         copy_readings(self._driver(), _rows(agent, accepted, wider))
         cells, ms = wider.cells(chain.spectrum)
         end = {
@@ -92,7 +95,8 @@ class RecordStore:
             "spectrum_ms": ms,
             "last_seen_at": now,
         }
-        self._session.execute(update(AgentRow).where(col(AgentRow.id) == agent.id).values(**end))
+        self._session.execute(update(_AGENT).where(_AGENT.c.id == agent.id).values(**end))
+        return wider
 
     def add_refused(self, agent: Agent, refused: Sequence[Refused], *, now: datetime) -> None:
         """Keep refused texts aside, each once."""
@@ -140,12 +144,12 @@ class RecordStore:
         bounds = [time >= first] if first else []
         return self._steps(meter.id, [*bounds, *([time <= last] if last else [])])
 
-    def steps_before(self, meter_id: UUID, sequence: int, start: datetime) -> list[Step]:
+    def steps_before(self, meter_id: UUID, sequence: int, start: datetime, *, layout: Layout) -> list[Step]:
         """The readings below `sequence` from the last at or before `start` on."""
         time = col(ReadingRow.device_time)
-        below = col(ReadingRow.sequence) < sequence
-        first = self._moment(meter_id, func.max(time), time <= start)
-        return self._steps(meter_id, [below, *([time >= first] if first else [])])
+        last = select(func.max(time)).where(ReadingRow.meter_id == meter_id, time <= start).scalar_subquery()
+        bounds = [col(ReadingRow.sequence) < sequence, time >= func.coalesce(last, text("'-infinity'"))]
+        return self._steps(meter_id, bounds, layout)
 
     def texts(self, meter_id: UUID, first_sequence: int, last_sequence: int) -> list[str]:
         """The sealed texts that hold these readings, in order."""
@@ -228,6 +232,5 @@ def _record_values(agent: Agent, sealed: Sealed, now: datetime) -> dict[str, Any
 def _rows(agent: Agent, accepted: Iterable[Accepted], layout: Layout) -> Iterable[bytes]:
     for one in accepted:
         record = one.sealed.record
-        prefix = RowPrefix(agent.meter_id, agent.owner_id, record.pagination, record.replayed)
-        for step in one.steps:
-            yield reading_row(step.reading, step.grown, prefix=prefix, layout=layout)
+        maker = RowMaker(agent.meter_id, agent.owner_id, record.pagination, record.replayed, layout)
+        yield from (maker.row(step.reading, step.grown) for step in one.steps)

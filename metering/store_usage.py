@@ -7,14 +7,15 @@ from uuid import UUID
 
 from sqlalchemy import or_
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, SQLModel, col, select, update
 
 from metering.layout import Layout
-from metering.machine import Meter
 from metering.period import QUARTER_HOUR, Period, quarter_start
 from metering.tables import AgentRow, MeterRow, UsageRow
 from metering.usage import Usage
 
+# The bare table: what is written here must not be remembered by the session.
+_USAGE = SQLModel.metadata.tables["usage"]
 _FIGURES = (
     "from_at",
     "until_at",
@@ -58,48 +59,48 @@ class UsageStore:
         self._session.exec(select(AgentRow.id).where(AgentRow.meter_id == meter_id).with_for_update()).all()
 
     def put_usage(
-        self, meter: Meter, usages: Iterable[Usage], *, layout: Layout, complete_until: datetime | None, now: datetime
+        self,
+        meter_id: UUID,
+        owner_id: UUID,
+        usages: Iterable[Usage],
+        *,
+        layout: Layout,
+        complete_until: datetime | None,
+        now: datetime,
     ) -> None:
-        """Make `usages` the current figures; one that ends after `complete_until` stays open (None: none does).
+        """Make `usages` the meter's current figures; one that ends after `complete_until` stays open (None: none does).
 
         An open one is replaced in place, as nothing may be billed on it; a complete one is superseded when it differs.
         """
         figures = {quarter_start(usage.period.start): _figures(usage, layout) for usage in usages}
         if not figures:
             return
-        current = self._current(meter.id, min(figures), max(figures))
+        current = self._current(meter_id, min(figures), max(figures))
         fresh: list[dict[str, Any]] = []
+        common = {"meter_id": meter_id, "owner_id": owner_id, "recorded_at": now}
         for starts_at, values in figures.items():
             is_open = complete_until is not None and starts_at + QUARTER_HOUR > complete_until
             there = current.get(starts_at)
             if there is None:
-                fresh.append(_row(meter, starts_at, 1, values, is_open, now))
+                fresh.append({**common, **values, "starts_at": starts_at, "revision": 1, "is_open": is_open})
             elif there.is_open:
-                self._replace(there, {**values, "is_open": is_open, "recorded_at": now})
+                self._change(there, {**values, "is_open": is_open, "recorded_at": now})
             elif _differs(there, values):
-                self._replace(there, {"superseded_at": now})
-                fresh.append(_row(meter, starts_at, there.revision + 1, values, is_open, now))
+                self._change(there, {"superseded_at": now})
+                revision = there.revision + 1
+                fresh.append({**common, **values, "starts_at": starts_at, "revision": revision, "is_open": is_open})
         if fresh:
-            self._session.execute(insert(UsageRow), fresh)
+            self._session.execute(insert(_USAGE), fresh)
 
-    def _current(self, meter_id: UUID, first: datetime, last: datetime) -> dict[datetime, UsageRow]:
-        row = UsageRow
-        within = (col(row.starts_at) >= first, col(row.starts_at) <= last, col(row.superseded_at).is_(None))
-        return {
-            found.starts_at: found for found in self._session.exec(select(row).where(row.meter_id == meter_id, *within))
-        }
+    def _current(self, meter_id: UUID, first: datetime, last: datetime) -> dict[datetime, Any]:
+        of_meter = (_USAGE.c.meter_id == meter_id, _USAGE.c.superseded_at.is_(None))
+        query = select(*_USAGE.c).where(*of_meter, _USAGE.c.starts_at >= first, _USAGE.c.starts_at <= last)
+        return {found.starts_at: found for found in self._session.execute(query)}
 
-    def _replace(self, there: UsageRow, values: dict[str, Any]) -> None:
-        row = UsageRow
-        self._session.execute(
-            update(row)
-            .where(
-                col(row.meter_id) == there.meter_id,
-                col(row.starts_at) == there.starts_at,
-                col(row.revision) == there.revision,
-            )
-            .values(**values)
-        )
+    def _change(self, there: Any, values: dict[str, Any]) -> None:
+        key = (_USAGE.c.meter_id, _USAGE.c.starts_at, _USAGE.c.revision)
+        same = [column == getattr(there, column.name) for column in key]
+        self._session.execute(update(_USAGE).where(*same).values(**values))
 
 
 def _figures(usage: Usage, layout: Layout) -> dict[str, Any]:
@@ -108,25 +109,11 @@ def _figures(usage: Usage, layout: Layout) -> dict[str, Any]:
     return dict(zip(_FIGURES, (*values, usage.substitute, usage.replayed, *usage.evidence), strict=True))
 
 
-def _differs(row: UsageRow, values: dict[str, Any]) -> bool:
+def _differs(row: Any, values: dict[str, Any]) -> bool:
     """A later layout only adds registers at the end: zeros there change nothing."""
     stored = {name: getattr(row, name) for name in _FIGURES}
     stored["deltas"] = stored["deltas"] + [0] * (len(values["deltas"]) - len(stored["deltas"]))
     return stored != values
-
-
-def _row(
-    meter: Meter, starts_at: datetime, revision: int, values: dict[str, Any], is_open: bool, now: datetime
-) -> dict[str, Any]:
-    return {
-        "meter_id": meter.id,
-        "starts_at": starts_at,
-        "revision": revision,
-        "owner_id": meter.owner_id,
-        "is_open": is_open,
-        "recorded_at": now,
-        **values,
-    }
 
 
 def _usage(row: UsageRow, layout: Layout, serial: str) -> Usage:

@@ -3,14 +3,12 @@
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
+from metering.interval import Interval, added, intervals, steps
 from metering.period import QUARTER_HOUR, Period, milliseconds, quarter_start
-from metering.reading import Reading, Record, Status
+from metering.reading import Reading, Record
 from metering.register import Unit, describe
-from metering.spectrum import Spectrum, difference
-
-_Key = TypeVar("_Key")
+from metering.spectrum import Spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +27,6 @@ class Usage:
     substitute: bool = False
     replayed: bool = False
     evidence: tuple[int, int] = (0, 0)
-
-
-class RegisterFell(ValueError):
-    """A register, a spectrum cell or the clock went back between two readings: they are not of one meter's life."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A reading with what its spectrum cells grew since the reading before; `replayed`: it was played back."""
-
-    reading: Reading
-    grown: Spectrum
-    replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """What grew between two readings. `doubtful`: the later reading's status is not good."""
-
-    period: Period
-    deltas: Mapping[str, int]
-    spectrum: Spectrum
-    evidence: tuple[int, int]
-    replayed: bool = False
-    doubtful: bool = False
 
 
 def quarter_hours(
@@ -78,52 +51,6 @@ def of_records(records: Sequence[Record], *, spectrum_before: Spectrum | None = 
     readings = [reading for record in records for reading in record.readings]
     meter = records[0].meter if records else ""
     return quarter_hours(readings, meter=meter, replayed=played, spectrum_before=spectrum_before)
-
-
-def steps(
-    readings: Iterable[Reading], *, replayed: Container[int] = (), spectrum_before: Spectrum | None = None
-) -> Iterator[Step]:
-    """Readings with their cells' growth, from their cells' cumulative values."""
-    cells = dict(spectrum_before or {})
-    for reading in readings:
-        yield Step(reading, difference(reading.spectrum, cells), reading.sequence in replayed)
-        cells.update(reading.spectrum)
-
-
-def intervals(walk: Iterable[Step]) -> Iterator[Interval]:
-    """Differences of consecutive readings; those of one moment count as one, with their growth in what follows."""
-    start: Reading | None = None
-    grown: dict[tuple[str, int], int] = {}
-    doubtful = False
-    for step in walk:
-        reading = step.reading
-        if start is None:
-            start = reading
-            continue
-        for cell, ms in step.grown.items():
-            grown[cell] = grown.get(cell, 0) + ms
-        doubtful = doubtful or reading.status is not Status.GOOD
-        if reading.device_time != start.device_time:
-            yield _interval(start, reading, grown, step.replayed, doubtful)
-            start, grown, doubtful = reading, {}, False
-
-
-def _interval(
-    start: Reading, end: Reading, grown: dict[tuple[str, int], int], replayed: bool, doubtful: bool
-) -> Interval:
-    if end.device_time < start.device_time:
-        raise RegisterFell(f"reading {end.sequence} lies before reading {start.sequence} in time")
-    deltas = growth(end.registers, start.registers)
-    fallen = [code for code, value in deltas.items() if value < 0] + [cell for cell, ms in grown.items() if ms < 0]
-    if fallen:
-        raise RegisterFell(f"{fallen[0]} fell between readings {start.sequence} and {end.sequence}")
-    period = Period(start.device_time, end.device_time)
-    return Interval(period, deltas, grown, (start.sequence, end.sequence), replayed, doubtful)
-
-
-def growth(later: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, int]:
-    """Growth of every register that either reading has; a register is born at zero."""
-    return {code: later.get(code, 0) - earlier.get(code, 0) for code in {**earlier, **later}}
 
 
 def cut(stretches: Iterable[Interval], *, meter: str) -> list[Usage]:
@@ -192,13 +119,9 @@ def _joined(one: Usage, other: Usage) -> Usage:
     return Usage(
         meter=one.meter,
         period=Period(one.period.start, other.period.end),
-        deltas=_summed(one.deltas, other.deltas),
-        spectrum=_summed(one.spectrum, other.spectrum),
+        deltas=added(one.deltas, other.deltas),
+        spectrum=added(one.spectrum, other.spectrum),
         substitute=one.substitute or other.substitute,
         replayed=one.replayed or other.replayed,
         evidence=(one.evidence[0], other.evidence[1]),
     )
-
-
-def _summed(one: Mapping[_Key, int], other: Mapping[_Key, int]) -> dict[_Key, int]:
-    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}

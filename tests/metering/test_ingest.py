@@ -15,10 +15,11 @@ from sqlmodel import Session
 
 from app.database import Database, Role
 from metering import ocmf
+from metering.interval import Step
 from metering.period import Period
 from metering.reading import Status, TimeQuality
 from metering.store import MeteringStore
-from metering.usage import Step, quarter_hours
+from metering.usage import quarter_hours
 from tests.metering.builders import (
     LESSEE,
     MAKER,
@@ -49,7 +50,7 @@ def store_of(database: Database) -> Iterator[MeteringStore]:
 
 def stored(database: Database, box: Box) -> list[Step]:
     with store_of(database) as store:
-        return store.steps_before(box.agent.meter_id, 2**62, START)
+        return store.steps(store.meter(box.agent.meter_id), Period(START, START + timedelta(days=400)))
 
 
 def refusals(database: Database, box: Box) -> list[tuple[int | None, str]]:

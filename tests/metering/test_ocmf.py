@@ -159,7 +159,7 @@ def test_it_reads_like_the_published_format() -> None:
         ('"RV":1000000,"RI":"auto_run"', '"RV":-1,"RI":"auto_run"', "RD[1].RV"),
         ('"RV":1000000,"RI":"auto_run"', '"RV":9223372036854775808,"RI":"auto_run"', "RD[1].RV"),
         ('"RI":"auto_run"', '"RI":"power_on"', "RD[1].RI"),
-        ('"RI":"auto_run"', '"RI":"mood"', "RI"),
+        ('"RI":"auto_run"', '"RI":"mood"', "RD[1].RI"),
         ('"RI":"auto_run","RU":"ms"', '"RI":"auto_run","RU":"h"', "RD[1].RU"),
         ('"PG":"T1"', '"PG":"T01"', "PG"),
         ('"PG":"T1"', '"PG":"F1"', "PG"),

@@ -1,6 +1,7 @@
 """Quarter hours: sums are exact whatever the readings' times, and silence costs nothing."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metering.interval import RegisterFell, intervals, steps, thinned
 from metering.period import Period, quarter_start
 from metering.reading import Reading, Reason, Status, TimeQuality
-from metering.usage import RegisterFell, Usage, quarter_hours
+from metering.usage import Usage, cut, quarter_hours
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 CELL = ("S1", 6154)
@@ -84,7 +86,7 @@ def test_a_fall_is_refused() -> None:
         quarter_hours([reading(1, 15, 5), reading(2, 0, 5)], meter="M")
 
 
-steps = st.lists(
+steps_drawn = st.lists(
     st.tuples(st.integers(0, 5_400_000), st.integers(0, 10**9), st.none() | st.integers(0, 10**6)),
     min_size=1,
     max_size=12,
@@ -101,7 +103,7 @@ def life(drawn: list[tuple[int, int, int | None]]) -> list[Reading]:
     return readings
 
 
-@given(steps)
+@given(steps_drawn)
 def test_sums_are_exact_and_quarter_hours_do_not_overlap(drawn: list[tuple[int, int, int | None]]) -> None:
     readings = life(drawn)
     usages = quarter_hours(readings, meter="M")
@@ -117,7 +119,7 @@ def test_sums_are_exact_and_quarter_hours_do_not_overlap(drawn: list[tuple[int, 
     assert max(Counter(quarter_start(u.period.start) for u in usages).values()) == 1
 
 
-@given(steps, st.data())
+@given(steps_drawn, st.data())
 def test_cutting_in_two_goes_is_cutting_in_one(drawn: list[tuple[int, int, int | None]], data: st.DataObject) -> None:
     """What the service does with each batch: from the reading that began the open quarter hour, on."""
     readings = life(drawn)
@@ -131,3 +133,19 @@ def test_cutting_in_two_goes_is_cutting_in_one(drawn: list[tuple[int, int, int |
     early = [u for u in quarter_hours(before, meter="M") if quarter_start(u.period.start) < quarter]
     late = [u for u in again if quarter_start(u.period.start) >= quarter]
     assert early + late == quarter_hours(readings, meter="M")
+
+
+@given(steps_drawn, st.lists(st.sampled_from(Status), min_size=13, max_size=13), st.sets(st.integers(1, 13)))
+def test_thinning_changes_nothing(
+    drawn: list[tuple[int, int, int | None]], statuses: list[Status], played: set[int]
+) -> None:
+    walk = [
+        replace(step, reading=replace(step.reading, status=status))
+        for step, status in zip(steps(life(drawn), replayed=played), statuses, strict=False)
+    ]
+    assert cut(intervals(thinned(walk)), meter="M") == cut(intervals(walk), meter="M")
+
+
+def test_thinning_leaves_two_steps_a_quarter_hour() -> None:
+    walk = list(steps(reading(n, 0.2 * n, n, cell=n) for n in range(1, 1000)))
+    assert len(thinned(walk)) <= 2 * (200 // 15 + 1)

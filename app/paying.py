@@ -9,7 +9,14 @@ from app.settings import Settings
 from billing.accounting.store import LedgerStore
 from billing.invoicing.store import InvoiceStore
 from billing.payments.import_statement import ImportedStatement, import_statement
-from billing.payments.match_transactions import Matched, Proposed, match_automatically, propose_matches
+from billing.payments.match_transactions import (
+    Matched,
+    Proposed,
+    confirm_match,
+    match_automatically,
+    propose_matches,
+    undo_match,
+)
 from billing.payments.pull_events import Pulled, pull_events
 from billing.payments.receive_event import EventReceipt, receive_event
 from billing.payments.start_checkout import start_checkout
@@ -102,3 +109,30 @@ def take_statement(database: Database, owner: UUID, content: bytes, *, now: date
         )
         proposed = propose_matches(owner, invoicing=invoicing, payments=payments)
     return Statements(imported, tuple(matched), tuple(proposed))
+
+
+def confirm(database: Database, owner: UUID, transaction: UUID, invoice: UUID, *, by: str, now: datetime) -> Matched:
+    """A person of `owner` says which invoice a bank line pays. Raises as confirm_match."""
+    with database.transaction(Role.APP, party=owner) as session:
+        return confirm_match(
+            transaction,
+            invoice,
+            by=by,
+            invoicing=InvoiceStore(session),
+            payments=PaymentStore(session),
+            ledger=LedgerStore(session),
+            now=now,
+        )
+
+
+def undo(database: Database, owner: UUID, transaction: UUID, *, by: str, now: datetime) -> bool:
+    """A person of `owner` takes a match back; False when there was none. Raises as undo_match."""
+    with database.transaction(Role.APP, party=owner) as session:
+        return undo_match(
+            transaction,
+            by=by,
+            invoicing=InvoiceStore(session),
+            payments=PaymentStore(session),
+            ledger=LedgerStore(session),
+            now=now,
+        )

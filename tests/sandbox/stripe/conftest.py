@@ -1,18 +1,12 @@
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-import httpx
 import pytest
 import stripe
 
-KEY = "sk_test_contract"
-SECRET = "whsec_contract"  # noqa: S105 the secret of a server that lives for one test
+from tests.stripe_sandbox import KEY, running_sandbox
 
 
 class Receiver:
@@ -50,30 +44,14 @@ class Receiver:
         self._server.shutdown()
 
 
-@contextmanager
-def running_sandbox(*arguments: str) -> Iterator[str]:
-    """The stand-in as a process of its own on a free port; gives its address."""
-    command = [sys.executable, "-m", "sandbox.stripe", "--port", "0", "--key", KEY, "--secret", SECRET, *arguments]
-    root = Path(__file__).parents[3]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert "ready at" in line, line
-        yield line.split()[-1]
-    finally:
-        process.terminate()
-        process.wait(30)
+STRIPE_KEY = os.environ.get("STRIPE_TEST_KEY", "")
+TARGETS = ["sandbox", *(["stripe"] if STRIPE_KEY.startswith("sk_test_") else [])]
 
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     with running_sandbox() as url:
         yield url
-
-
-STRIPE_KEY = os.environ.get("STRIPE_TEST_KEY", "")
-TARGETS = ["sandbox", *(["stripe"] if STRIPE_KEY.startswith("sk_test_") else [])]
 
 
 @pytest.fixture(scope="session", params=TARGETS)
@@ -94,8 +72,3 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def sandbox_only(address: str) -> stripe.StripeClient:
     return stripe.StripeClient(KEY, base_addresses={"api": address}, max_network_retries=0)
-
-
-def tell(address: str, handle: str, **values: object) -> None:
-    """Use one of the stand-in's handles."""
-    httpx.post(f"{address}/sandbox/{handle}", json=values).raise_for_status()

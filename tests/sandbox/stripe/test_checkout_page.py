@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 from stripe import StripeClient
 
-from .conftest import tell
-from .test_contract import pay, session_params
+from tests.sandbox.stripe.test_contract import pay, session_params
+from tests.stripe_sandbox import tell
 
 
 def open_session(client: StripeClient, **more: Any) -> Any:

@@ -7,8 +7,8 @@ import pytest
 import stripe
 from stripe import StripeClient
 
-from .conftest import KEY, tell
-from .test_contract import pay, session_params
+from tests.sandbox.stripe.test_contract import pay, session_params
+from tests.stripe_sandbox import KEY, tell
 
 
 def test_too_many_requests(sandbox_only: StripeClient, address: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 import stripe
 from stripe import StripeClient
 
-from .conftest import KEY, SECRET, Receiver, running_sandbox
-from .test_contract import pay
+from tests.sandbox.stripe.conftest import Receiver
+from tests.sandbox.stripe.test_contract import pay
+from tests.stripe_sandbox import KEY, SECRET, running_sandbox
 
 PAID = ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]
 

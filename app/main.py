@@ -1,5 +1,7 @@
 """The service: one Litestar application of pages and API over one database."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import js_lib_htmx
@@ -12,7 +14,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
-from app import api, pages, problems, security
+from app import api, clock, pages, problems, security
 from app.database import Database, Role
 from app.paying import gateway_of
 from app.settings import Settings, load
@@ -41,8 +43,23 @@ def create_app(settings: Settings | None = None, *, database: Database | None = 
         exception_handlers=problems.exception_handlers(),
         response_headers=security.headers(settings.stripe_checkout_origin),
         openapi_config=OpenAPIConfig(title="SpindleShare", version="1"),
+        lifespan=[_jobs],
         on_shutdown=[database.close],
     )
+
+
+@contextlib.asynccontextmanager
+async def _jobs(app: Litestar) -> AsyncIterator[None]:
+    """The scheduled jobs, where this process is to run them."""
+    settings: Settings = app.state.settings
+    if not settings.schedule:
+        yield
+        return
+    # Imported here: a process without jobs need not load the scheduler.
+    from app.schedule import running
+
+    with running(app.state.database, zone=settings.zone, clock=clock.now):
+        yield
 
 
 @get("/api/health", sync_to_thread=True)

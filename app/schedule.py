@@ -4,8 +4,9 @@ Any number of service processes may run the same jobs: due rows are claimed one 
 dies gives its row back with its transaction.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,6 +20,7 @@ from billing.invoicing.due_store import DueStore
 GRACE = timedelta(hours=2)
 """How long after its end a period is closed: agents send what they spooled meanwhile. What comes later is adjusted."""
 _EVERY_MINUTES = 10
+_FIRST_AFTER = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
@@ -45,6 +47,17 @@ def _close_next(database: Database, now: datetime) -> Closing | None:
     return closing
 
 
+@contextlib.contextmanager
+def running(database: Database, *, zone: str, clock: Callable[[], datetime]) -> Iterator[None]:
+    """The jobs run in the background of this process until the end of the block."""
+    jobs = scheduler(database, zone=zone, clock=clock)
+    jobs.start()
+    try:
+        yield
+    finally:
+        jobs.shutdown()
+
+
 def scheduler(database: Database, *, zone: str, clock: Callable[[], datetime]) -> BackgroundScheduler:
     """A scheduler with every job, not yet started. A job that runs late or twice does no harm."""
     jobs = BackgroundScheduler(timezone="UTC")
@@ -52,7 +65,7 @@ def scheduler(database: Database, *, zone: str, clock: Callable[[], datetime]) -
         lambda: close_due_periods(database, zone=zone, now=clock()),
         "interval",
         minutes=_EVERY_MINUTES,
-        next_run_time=clock(),
+        next_run_time=clock() + _FIRST_AFTER,
         id="close_due_periods",
         coalesce=True,
         max_instances=1,

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Index, UniqueCo
 from sqlalchemy.types import CHAR, Text
 from sqlmodel import Field, SQLModel
 
+
 class LedgerAccountRow(SQLModel, table=True):
     __tablename__ = "ledger_account"
 

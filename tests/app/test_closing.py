@@ -1,15 +1,17 @@
 """Closing as operators and the scheduler do it."""
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
-from app import cli
+from app import cli, clock
 from app.database import Database, Role
 from app.schedule import GRACE, close_due_periods, scheduler
+from app.schedule import running as running_jobs
 from billing.invoicing.due_store import DueStore
 from billing.invoicing.store import InvoiceStore
 from metering.period import Period
@@ -108,3 +110,10 @@ def test_a_due_period_comes_back_when_its_worker_dies(shop: Shop) -> None:
 def test_the_scheduler_has_the_job(database: Database) -> None:
     jobs = scheduler(database, zone=SHANGHAI, clock=lambda: JUNE)
     assert [job.id for job in jobs.get_jobs()] == ["close_due_periods"]
+
+
+def test_jobs_start_and_stop_with_their_block(database: Database) -> None:
+    before = set(threading.enumerate())
+    with running_jobs(database, zone=SHANGHAI, clock=clock.now):
+        assert any("APScheduler" in thread.name for thread in set(threading.enumerate()) - before)
+    assert not any("APScheduler" in thread.name for thread in set(threading.enumerate()) - before)

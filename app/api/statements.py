@@ -8,10 +8,13 @@ from litestar.datastructures import State
 from litestar.params import RawBody
 
 from app import clock, paying
+from app.problems import Problem
 from app.security import Viewer, only
 from billing.payments.import_statement import ImportedStatement
 from billing.payments.match_transactions import Matched, Proposed
 from billing.payments.xml_file import LARGEST_BYTES
+
+_TYPES = ("application/xml", "text/xml")
 
 
 class Imported(msgspec.Struct):
@@ -55,12 +58,20 @@ class StatementTaken(msgspec.Struct):
 def upload(request: Request[Any, Any, State], viewer: Viewer, body: RawBody) -> StatementTaken:
     """Import a camt.053 file (the request's body) for the viewer's organisation, and match what is unique and exact."""
     only(viewer, "finance", "maker")
+    _refuse_other_types(request)
     taken = paying.take_statement(request.app.state.database, viewer.organisation_id, bytes(body), now=clock.now())
     return StatementTaken(
         imported=[_imported(each) for each in taken.imported],
         matched=[_settled(each) for each in taken.matched],
         waiting=[_waiting(each) for each in taken.proposed],
     )
+
+
+def _refuse_other_types(request: Request[Any, Any, State]) -> None:
+    """A form of another site can send a signed-in browser here, but never with this content type."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _TYPES:
+        what_to_do = "Send the file as application/xml."
+        raise Problem(415, "Not sent as XML", "A statement is the request's body, as XML.", what_to_do)
 
 
 def _imported(each: ImportedStatement) -> Imported:

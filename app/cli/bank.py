@@ -99,7 +99,7 @@ def _show(statement: "Statement") -> None:
         for each in entry.transactions:
             table.add_row(day, escape(each.party), escape(_words(each, entry.note)), str(each.amount))
     console.print(table)
-    console.print(escape(_verdict(statement)))
+    console.print(escape(_verdict(statement)), soft_wrap=True)
 
 
 def _words(transaction: "BankTransaction", note: str) -> str:

@@ -11,7 +11,7 @@ import stripe
 from billing.money import Money
 from billing.payments.card import CardPayment, CheckoutOrder, CheckoutSession, StripeEvent
 
-_TIMEOUT_SECONDS = 20
+_TIMEOUT_SECONDS = 10
 _RETRIES = 2
 _TOLERANCE = timedelta(minutes=5)
 _INTENT = "payment_intent"

@@ -89,16 +89,15 @@ class Slots:
 
 
 def slots(month: Period, zone: str) -> Slots:
-    """Bookings for `month` at whole local days of `zone`; shorter recordings are split at noon of their middle."""
+    """Bookings for `month` at whole local days of `zone`; a recording of a day is shared from noon to evening."""
     clock = ZoneInfo(zone)
     if month.length < timedelta(days=4):
-        eighth = month.length / 8
-        marks = [quarter_start(month.start + eighth * part) for part in (1, 4, 7)]
+        marks = [quarter_start(month.start + month.length * part / 24) for part in (12, 14, 18)]
     else:
         start, end = month.start.astimezone(clock), month.end.astimezone(clock)
         days = (end.date() - start.date()).days
         marks = [_midnight(start, offset, clock) for offset in (1, days // 2, days - 1)]
-    live = Period(quarter_start(month.end) + timedelta(minutes=15), quarter_start(month.end) + timedelta(hours=12))
+    live = Period(quarter_start(month.end), quarter_start(month.end) + timedelta(hours=12))
     return Slots(month, Period(marks[0], marks[1]), Period(marks[1], marks[2]), live)
 
 
@@ -132,7 +131,7 @@ def lay_out(stores: Stores, month: Period, *, machine: Machine, meter: Meter, no
         lease = _lease(listing, lessee.id, slot.start, ends)
         stores.leasing.add_lease(lease, now=now)
         for wanted in [slot] if ends else [slot, plan.live]:
-            book(lease.id, wanted, leasing=stores.leasing, metering=stores.metering, now=now)
+            book(listing, lessee.id, wanted, lease=lease, leasing=stores.leasing, metering=stores.metering, now=now)
 
 
 def add_people(parties: PartyStore, *, now: datetime) -> None:

@@ -23,6 +23,7 @@ from app.database import Database, Role
 from app.postgres import Cluster
 from billing.capacity.store import LeasingStore
 from billing.pricing.store import TariffStore
+from machine_agents.accrual import Policy
 from machine_agents.model import write_recording
 from machine_agents.recording import read_recording
 from machine_agents.recording_text import Header
@@ -242,7 +243,7 @@ url = "{base}"
 code_file = "enrolment-code"
 [meter]
 clock = "synchronised"
-silence_ms = {month.header.silence_ms}
+silence_ms = {month.header.silence_ms or Policy().silence_ms}
 interim_seconds = 10
 """
     )

@@ -6,7 +6,7 @@ start -> resume (reactivated session, or transfer; then republish what was sent 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -33,6 +33,9 @@ from machine_agents.status import Status
 _OUTSTANDING = 3
 _MOST_AT_ONCE = 20_000
 """Observations kept in memory before they are stored, even if the server has more to send."""
+_ACKNOWLEDGED_AGAIN = 100
+"""Messages acknowledged once more on resuming: the last acknowledgements may have died with the connection, and a
+server that waits for them sends nothing."""
 
 
 class Silent(Exception):
@@ -74,6 +77,7 @@ class Engine:
         self._heartbeat: datetime | None = None
         self._heard = monotonic()
         self._acks: list[ua.SubscriptionAcknowledgement] = []
+        self._acknowledged: set[int] = set()
         self._pending: list[asyncio.Task[ua.PublishResponse]] = []
         self._outstanding = _OUTSTANDING
         self.delivered = 0
@@ -101,6 +105,8 @@ class Engine:
         if not state.subscription or (state.profile, state.server) != (self._profile.digest, self._link.server):
             return False
         self._adopt(state)
+        last = state.last_sequence
+        self._acknowledge(range(max(1, last - _ACKNOWLEDGED_AGAIN + 1), last + 1))
         if not self._link.resumed:
             await self._subscription.transfer(state.subscription)
         await self._republish_until(None)
@@ -130,7 +136,7 @@ class Engine:
         self._state = state
         self._decoder = Decoder(state.signals, self._converters)
         self._group = Group(state.last_sequence)
-        self._acks = []
+        self._acks, self._acknowledged = [], set()
 
     async def _pump(self) -> None:
         """Keep publish requests waiting at the server and take the answers in the order of the requests."""
@@ -163,6 +169,7 @@ class Engine:
         if result.SubscriptionId != self._state.subscription:
             await self._subscription.delete(result.SubscriptionId)
             return
+        self._acknowledge_stored(result.AvailableSequenceNumbers or [])
         message = result.NotificationMessage
         if message.NotificationData:
             await self._take_message(message)
@@ -181,8 +188,6 @@ class Engine:
             if sequence != following(self._group.last):
                 await self._republish_until(sequence)
             self._add(message)
-        elif sequence not in self._group.sequences:
-            self._acknowledge([sequence])  # stored before; the acknowledgement was lost
 
     async def _take_keep_alive(self, upcoming: int) -> None:
         """Nothing to send. `upcoming` is the next message's number, so what is missing before it shows."""
@@ -253,9 +258,17 @@ class Engine:
         self._status.count("source", "notifications", len(group.observations))
         self._state, self._group = stored, Group(group.last, closed=group.closed)
 
-    def _acknowledge(self, sequences: list[int]) -> None:
+    def _acknowledge_stored(self, held: Iterable[int]) -> None:
+        """Acknowledge what the server still holds although it is stored: the acknowledgement was lost."""
+        last = self._state.last_sequence
+        self._acknowledged.intersection_update(held)
+        self._acknowledge([one for one in held if one not in self._acknowledged and not is_before(last, one)])
+
+    def _acknowledge(self, sequences: Iterable[int]) -> None:
         subscription = self._state.subscription
-        self._acks += [ua.SubscriptionAcknowledgement(subscription, sequence) for sequence in sequences]
+        for sequence in sequences:
+            self._acknowledged.add(sequence)
+            self._acks.append(ua.SubscriptionAcknowledgement(subscription, sequence))
 
     async def _drop_pending(self) -> None:
         for task in self._pending:

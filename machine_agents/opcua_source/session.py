@@ -142,7 +142,7 @@ async def _resume(
     try:
         client.uaclient.session.restore_authentication_token(ua.NodeId.from_string(token))
         # What CreateSession would have told the client; asyncua has no public way to hand it over without a file.
-        client._server_nonce = bytes.fromhex(nonce)  # type: ignore[assignment]
+        client._server_nonce = bytes.fromhex(nonce)
         client._policy_ids = endpoint.UserIdentityTokens
         await client.activate_session(config.user, password)
     except (UaError, OSError, TimeoutError):

@@ -169,7 +169,8 @@ class Subscription:
         parameters.ItemsToCreate = [
             self._item(handle, one.node, timestamp_trigger=timestamp_trigger) for handle, one in enumerate(found)
         ]
-        return await self._link.session.create_monitored_items(parameters)
+        items: list[ua.MonitoredItemCreateResult] = await self._link.session.create_monitored_items(parameters)
+        return items
 
     def _item(self, handle: int, node: ua.NodeId, *, timestamp_trigger: bool) -> ua.MonitoredItemCreateRequest:
         item = ua.MonitoredItemCreateRequest()

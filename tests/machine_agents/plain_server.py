@@ -46,7 +46,7 @@ scale = "1000"
 """,
     "plain",
 )
-USER, PASSWORD = "agent", "a secret of the test"  # noqa: S105
+USER, PASSWORD = "agent", "a secret of the test"
 
 
 class _Users:

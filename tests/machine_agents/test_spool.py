@@ -110,7 +110,7 @@ def test_a_missing_record_is_noticed(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_spool_is_named(tmp_path: Path) -> None:
     (tmp_path / "spool.sqlite").write_bytes(b"no database at all" * 100)
-    with pytest.raises(SpoolBroken, match="spool.sqlite"):
+    with pytest.raises(SpoolBroken, match=r"spool\.sqlite"):
         Spool(tmp_path)
 
 

@@ -1,0 +1,62 @@
+"""`spindleshare bench`: one benchmark, as a table or as JSON."""
+
+import importlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workbench.bench.row import Row
+
+BENCHES = {"ingest": "workbench.bench.ingest:run"}
+"""Name -> "module:function"; the function takes the number of runs and gives the rows."""
+_NOT_HELD = 1
+
+
+class UnknownBench(ValueError):
+    """There is no such benchmark."""
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(BENCHES)}.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+    runs: Annotated[int, typer.Option(min=2, max=50, help="How often each side is measured, in turn.")] = 5,
+) -> None:
+    """Measure ours against a limit or a peer of the same run; the ratio is what counts, not the machine's figures.
+
+    Exit codes: 0 every row reaches its goal · 1 one does not · 2 wrong command line · 3 could not measure.
+    """
+    rows = _load(name)(runs)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
+    else:
+        _show(rows)
+    raise typer.Exit(0 if all(row.holds for row in rows) else _NOT_HELD)
+
+
+def _load(name: str) -> Callable[[int], Sequence[Row]]:
+    if name not in BENCHES:
+        raise UnknownBench(f"there is no benchmark {name!r}: choose one of {', '.join(BENCHES)}")
+    module, _, function = BENCHES[name].partition(":")
+    found: Callable[[int], Sequence[Row]] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _show(rows: Sequence[Row]) -> None:
+    table = Table()
+    for heading in ("name", "unit", "ours", "limit", "ratio", "goal", "holds", "runs", "spread"):
+        table.add_column(heading, justify="left" if heading in ("name", "unit") else "right")
+    for row in rows:
+        sign = "≥" if row.better == "higher" else "≤"
+        holds = "[green]yes[/]" if row.holds else "[red]no[/]"
+        figures = (f"{row.ours:,.0f}", f"{row.limit:,.0f}", f"{row.ratio:.3f}", f"{sign} {row.goal}")
+        table.add_row(row.name, row.unit, *figures, holds, str(row.runs), f"{row.spread:.0%}")
+    console = Console()
+    console.print(table)
+    for row in rows:
+        console.print(f"[bold]{row.name}[/]: {row.how}", highlight=False)

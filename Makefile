@@ -1,5 +1,6 @@
 # make demo        takes one machine's month from the spindle to the paid invoice; its pages stay up until Ctrl-C
 #                  RECORDING=file  another recording   ONCE=1  end after the summary   PORT=n  another port
+#                  DAY=2018-05-29  only this day of the recording
 #                  RESET=1  begin anew   REMOVE=1  remove what the demo made
 # make test        sets up what the tests need and runs them all
 # make setup       only makes .venv (with .venv/bin/spindleshare)
@@ -10,8 +11,10 @@
 .PHONY: help setup test-setup demo test lint screenshots requirements clean
 
 BIN := .venv/bin
-DEMO := $(if $(RECORDING),--recording '$(RECORDING)') $(if $(ONCE),--once) $(if $(PORT),--port '$(PORT)') \
-	$(if $(RESET),--reset) $(if $(REMOVE),--remove)
+#: Set and not 0.
+given = $(filter-out 0,$($(1)))
+DEMO := $(if $(RECORDING),--recording '$(RECORDING)') $(if $(DAY),--day '$(DAY)') $(if $(PORT),--port '$(PORT)') \
+	$(if $(call given,ONCE),--once) $(if $(call given,RESET),--reset) $(if $(call given,REMOVE),--remove)
 
 help:
 	@sed -n 's/^# //p' Makefile

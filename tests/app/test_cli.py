@@ -1,16 +1,20 @@
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.cli import COMMANDS
 from app.cli.problem import FAULT, PROBLEM, explain
 from app.database import PartyMissing
+from app.postgres import Cluster
 
 _SPINDLESHARE = Path(sys.executable).with_name("spindleshare")
 
@@ -50,7 +54,7 @@ def test_commands_without_a_database_do_not_load_one() -> None:
         heavy = {"litestar", "sqlalchemy", "psycopg", "uvicorn", "asyncua"} & set(sys.modules)
         assert not heavy, heavy
     """
-    for name in ("migrate", "serve", "doctor", "version"):
+    for name in ("rate", "verify", "bank", "migrate", "serve", "doctor", "enrol", "version"):
         command = [sys.executable, "-c", textwrap.dedent(code), name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (name, done.stderr)
@@ -129,3 +133,21 @@ def test_enrol_makes_another_code_each_time_for_the_same_meter(tmp_path: Path) -
     one, other = json.loads(first.stdout), json.loads(second.stdout)
     assert one["meter_id"] == other["meter_id"]
     assert one["code"] != other["code"]
+
+
+def test_serve_runs_on_its_own_database_and_ends_in_order(tmp_path: Path) -> None:
+    environment = {**os.environ, "SPINDLESHARE_DATA_FOLDER": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    unready = run("serve", "--port", "0", folder=tmp_path)
+    assert (unready.returncode, "spindleshare migrate up" in unready.stderr) == (PROBLEM, True)
+    command = [_SPINDLESHARE, "serve", "--port", "0", "--migrate"]
+    service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert service.stdout is not None
+        address = re.search(r"http://[\d.:]+", service.stdout.readline())
+        assert address is not None
+        assert httpx.get(f"{address.group()}/api/health", timeout=10).json() == {"status": "ok"}
+    finally:
+        service.send_signal(signal.SIGINT)
+        _, said = service.communicate(timeout=30)
+    assert (service.returncode, said) == (0, "")
+    assert not Cluster(tmp_path / "postgres").is_running()

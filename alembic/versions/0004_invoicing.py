@@ -116,6 +116,7 @@ def _create_invoice() -> None:
         sa.Column("held", sa.Text()),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("issued_at", sa.DateTime(timezone=True)),
+        sa.Column("known_at", sa.DateTime(timezone=True)),
         sa.UniqueConstraint("lease_id", "period_start", "period_end", "ordinal", name="invoice_natural_key"),
         sa.UniqueConstraint("lessor_id", "number", name="invoice_number_once"),
         sa.CheckConstraint("status IN ('draft', 'review', 'issued', 'void')", name="invoice_status"),

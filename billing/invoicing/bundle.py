@@ -42,7 +42,7 @@ def make_bundle(
         tariff=tariffs.version(lease.tariff_version_id),
         lease=lease,
         bookings=tuple(leasing.bookings_of_machine(lease.machine_id, span)),
-        facts=tuple(leasing.facts_of(lease.id, invoice.period, known_at=invoice.issued_at)),
+        facts=tuple(leasing.facts_of(lease.id, invoice.period, known_at=invoice.known_at)),
         texts=texts,
         texts_before=before,
         billed=_before(invoice, invoicing),
@@ -55,7 +55,7 @@ def _readings(
 ) -> tuple[tuple[str, ...], tuple[str, ...], Period]:
     """The sealed texts of the lease's use, those before them, and the time that the texts speak of."""
     lease, period = leasing.lease(invoice.lease), invoice.period
-    usage = metering.usage(lease.meter_id, period, known_at=invoice.issued_at)
+    usage = metering.usage(lease.meter_id, period, known_at=invoice.known_at)
     mine = attribute(usage, leasing.bookings_of_machine(lease.machine_id, period)).of_lease(lease.id)
     if not mine:
         return (), (), period

@@ -160,6 +160,7 @@ class _Work:
             buyer=self.parties.organisation(lease.lessee_id),
             machine=use.machine,
             replayed=any(row.replayed for row in use.attribution.of_lease(lease.id)),
+            known_at=self.now,
         )
 
     def _park(self, lease: Lease, error: Exception) -> None:

@@ -1,5 +1,7 @@
 """From a rated bill to the draft of an invoice (pure)."""
 
+from datetime import datetime
+
 from billing.capacity.lease import Lease
 from billing.invoicing.invoice import Invoice, Party, Status, Terms
 from billing.invoicing.line import from_rated
@@ -8,7 +10,14 @@ from metering.parties.party import Organisation
 
 
 def draft(
-    bill: RatedBill, lease: Lease, *, seller: Organisation, buyer: Organisation, machine: str, replayed: bool
+    bill: RatedBill,
+    lease: Lease,
+    *,
+    seller: Organisation,
+    buyer: Organisation,
+    machine: str,
+    replayed: bool,
+    known_at: datetime | None = None,
 ) -> Invoice:
     """The whole of `bill` as a draft with ordinal 0, for `owed` to compare with what is billed."""
     return Invoice(
@@ -22,6 +31,7 @@ def draft(
         lines=tuple(from_rated(line) for line in bill.lines),
         terms=Terms(bill.tariff, bill.version, bill.tariff_digest, bill.rounding.value, machine, bill.zone),
         replayed=replayed,
+        known_at=known_at,
     )
 
 

@@ -66,7 +66,8 @@ class Invoice:
 
     `ordinal` is 0 for the invoice and counts the adjustments after it. `number`, `invoice_date`, `due_date` and
     `reference` (ISO 11649) and `issued_at` are None until it is issued. `replayed`: at least one reading came from a
-    recording played back. `held` says why it must not be issued yet.
+    recording played back. `held` says why it must not be issued yet. `known_at`: the lines rest on what was on record
+    at that moment; what came later is billed later.
     """
 
     lease: UUID
@@ -85,6 +86,7 @@ class Invoice:
     due_date: date | None = None
     held: str | None = None
     issued_at: datetime | None = None
+    known_at: datetime | None = None
 
     @property
     def id(self) -> UUID:
@@ -120,8 +122,8 @@ def invoice_id(lease: UUID, period: Period, ordinal: int = 0) -> UUID:
 
 
 def same_content(one: Invoice, other: Invoice) -> bool:
-    """Whether two drafts say the same, whatever step each is at."""
-    return replace(one, status=other.status, held=other.held) == other
+    """Whether two drafts say the same, whatever step each is at and whenever each was worked out."""
+    return replace(one, status=other.status, held=other.held, known_at=other.known_at) == other
 
 
 def payment_state(owed: Money, allocated: Money) -> PaymentState:

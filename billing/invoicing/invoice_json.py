@@ -50,6 +50,7 @@ def as_object(invoice: Invoice) -> dict[str, Any]:
         "replayed": invoice.replayed,
         "held": invoice.held,
         "issued_at": _time(invoice.issued_at),
+        "known_at": _time(invoice.known_at),
     }
 
 
@@ -71,7 +72,8 @@ def from_object(data: dict[str, Any]) -> Invoice:
         invoice_date=_date(data["invoice_date"]),
         due_date=_date(data["due_date"]),
         held=data["held"],
-        issued_at=datetime.fromisoformat(data["issued_at"]) if data["issued_at"] else None,
+        issued_at=_moment(data["issued_at"]),
+        known_at=_moment(data["known_at"]),
     )
 
 
@@ -160,6 +162,10 @@ def _text(value: object) -> str | None:
 
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Print an invoice: its document with the meter's readings, as they were known when it was issued."""
+"""Print an invoice: its document with the meter's readings, as they were known when it was rated."""
 
 from datetime import date, timedelta
 from uuid import UUID
@@ -38,7 +38,7 @@ def meter_pages(invoice: Invoice, *, leasing: LeasingStore, metering: MeteringSt
     closing = metering.reading(lease.meter_id, max(item.last for item in named))
     if opening is None or closing is None:
         return []
-    usage = metering.usage(lease.meter_id, invoice.period, known_at=invoice.issued_at)
+    usage = metering.usage(lease.meter_id, invoice.period, known_at=invoice.known_at)
     bookings = leasing.bookings_of_machine(lease.machine_id, invoice.period)
     own = attribute(usage, bookings).of_lease(lease.id)
     zone = ZoneInfo(invoice.terms.machine_zone)

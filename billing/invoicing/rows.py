@@ -39,6 +39,7 @@ def invoice_row(invoice: Invoice, *, now: datetime) -> dict[str, Any]:
         "held": invoice.held,
         "saved_at": now,
         "issued_at": invoice.issued_at,
+        "known_at": invoice.known_at,
     }
 
 
@@ -86,6 +87,7 @@ def invoice_value(row: InvoiceRow, lines: Iterable[InvoiceLineRow]) -> Invoice:
         due_date=row.due_date,
         held=row.held,
         issued_at=row.issued_at,
+        known_at=row.known_at,
     )
 
 

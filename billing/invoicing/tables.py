@@ -58,6 +58,7 @@ class InvoiceRow(SQLModel, table=True):
     held: str | None = Field(sa_column=Column(Text, nullable=True))
     saved_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     issued_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), nullable=True))
+    known_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), nullable=True))
 
 
 class InvoiceLineRow(SQLModel, table=True):

@@ -104,7 +104,7 @@ def fact_from_json(value: object, lease: Lease) -> LeaseFact:
     fields = Fields(value, "a fact")
     name, kind, at = UUID(fields.text("id")), FactKind(fields.text("kind")), fields.moment("at")
     used, price = fields.decimal("quantity"), fields.maybe_decimal("price")
-    description, evidence = fields.text("description"), fields.many("evidence", text_entry)
+    description, evidence = fields.text("description", ""), fields.many("evidence", text_entry)
     fields.done()
     return LeaseFact(
         id=name,

@@ -67,6 +67,8 @@ class Fields:
         value = self._take(name, default)
         if not isinstance(value, str) or len(value) > TEXT_LIMIT:
             return self._unfit(name, f"write text in quotes, at most {TEXT_LIMIT} characters", "")
+        if not value and default != "":
+            return self._unfit(name, "must not be empty", "")
         if choices and value not in choices:
             return self._unfit(name, f"{value!r} is not known here; write one of {', '.join(sorted(choices))}", "")
         return value
@@ -128,8 +130,10 @@ class Fields:
     def one(self, name: str, parse: Callable[[object], T]) -> T:
         """The object under `name`, which must be there."""
         value = self._take(name, None)
-        found = None if value is None else self._parsed(f".{name}", value, parse)
-        return cast(T, found)  # a placeholder only until done() raises
+        if value is None:
+            self.wrong(name, "is missing; write an object {...}")
+            return cast(T, None)  # a placeholder only until done() raises
+        return cast(T, self._parsed(f".{name}", value, parse))
 
     def maybe(self, name: str, parse: Callable[[object], T]) -> T | None:
         self._read.add(name)

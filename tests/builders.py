@@ -94,7 +94,9 @@ class Shop:
             assert LeasingStore(session).add_booking(booking, now=BEFORE_MAY)
         return booking
 
-    def record(self, lease: Lease, kind: FactKind, at: datetime, quantity: str, *evidence: str) -> None:
+    def record(
+        self, lease: Lease, kind: FactKind, at: datetime, quantity: str, *evidence: str, now: datetime = JUNE
+    ) -> None:
         """Put a fact about the lease on record."""
         fact = LeaseFact(
             id=fact_id(lease.id, kind, at, quantity),
@@ -107,7 +109,7 @@ class Shop:
             evidence=evidence,
         )
         with self.database.transaction(Role.WORKER) as session:
-            LeasingStore(session).add_fact(fact, now=JUNE)
+            LeasingStore(session).add_fact(fact, now=now)
 
 
 def organisation(key: str, **known: str) -> Organisation:

@@ -7,15 +7,19 @@ from decimal import Decimal
 
 import pytest
 
+from app import documents
 from app.closing import close, issue
 from app.database import Database, Role
 from billing.accounting.store import LedgerStore
 from billing.capacity.lease import FactKind, Lease
+from billing.invoicing.evidence_check import Verdict, check_bundle
+from billing.invoicing.evidence_keys import registry_from, registry_text
 from billing.invoicing.invoice import Invoice, Status, WrongStatus
 from billing.invoicing.issue_invoice import OnHold
 from billing.invoicing.review import approve_invoice, hold_invoice, release_hold
 from billing.invoicing.store import InvoiceStore
 from billing.pricing.store import TariffStore
+from metering import ocmf
 from metering.period import QUARTER_HOUR, Period
 from tests.builders import (
     JUNE,
@@ -203,3 +207,22 @@ def test_a_quarter_hour_is_the_finest_a_booking_can_be(shop: Shop) -> None:
     shop.ingest(seal_life(shop, {MAY.start: running()}, slot(0, 2)))
     (invoice,) = of_lease(close(shop.database, MAY, now=JUNE).invoices, lease)
     assert spindle_hours(invoice) == Decimal("0.25")
+
+
+def test_what_is_recorded_between_close_and_issue_is_billed_later_and_both_verify(shop: Shop) -> None:
+    lease = worked(shop)
+    (draft,) = close(shop.database, MAY, now=JUNE).invoices
+    shop.record(lease, FactKind.AVAILABILITY, MAY.start, "93.5", now=JUNE + timedelta(hours=1))
+    (first,) = issue(shop.database, [draft.id], now=JUNE + timedelta(hours=2))
+    later = JUNE + timedelta(days=1)
+    adjustment = close(shop.database, MAY, now=later).invoices[1]
+    (second,) = issue(shop.database, [adjustment.id], now=later)
+    assert (first.total.decimal, second.net.decimal) == (Decimal("16151.39"), Decimal("278.83"))
+    platform = ocmf.new_key()
+    agents, platforms = {str(shop.agent.id): (shop.meter.serial, shop.agent.public_key_pem)}, platform.public_key()
+    keys = registry_from(registry_text(agents, [ocmf.public_to_pem(platforms)]))
+    for invoice in (first, second):
+        with shop.database.transaction(Role.WORKER) as session:
+            bundle = documents.evidence(session, invoice, platform)
+        report = check_bundle(bundle, keys=keys)
+        assert (report.verdict, report.findings) == (Verdict.VERIFIED, ())

@@ -27,6 +27,7 @@ from workbench.bench.service import running_service
 READINGS_PER_RECORD = 100
 RECORDS_PER_REQUEST = 5
 GOAL = 0.3
+_PER_REQUEST = READINGS_PER_RECORD * RECORDS_PER_REQUEST
 _AGENTS = 4
 _REQUESTS_PER_RUN = 8
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +38,7 @@ _HOW = (
     f"ours: {_AGENTS} agents at once send {RECORDS_PER_REQUEST} records of {READINGS_PER_RECORD} readings "
     f"({len(_CODES)} registers, one spectrum cell, one reading in {_CADENCE.seconds} s) a request to one service "
     "process, which checks signatures, chain and registers, stores records and readings and brings usage up to date; "
-    "limit: the same rows, ready in PostgreSQL's binary form, in one COPY and one commit into the same table"
+    "limit: COPY of the same rows, ready in PostgreSQL's binary form, into the same table, as many a commit"
 )
 
 
@@ -122,15 +123,17 @@ def _send(client: httpx.Client, boxes: list[_Box], batches: list[list[bytes]]) -
     began = time.perf_counter()
     with ThreadPoolExecutor(len(boxes)) as pool:
         list(pool.map(send_all, boxes, batches))
-    sent = sum(map(len, batches)) * RECORDS_PER_REQUEST * READINGS_PER_RECORD
+    sent = sum(map(len, batches)) * _PER_REQUEST
     return sent / (time.perf_counter() - began)
 
 
 def _copy(database: Database, rows: list[bytes]) -> float:
-    """Rows per second of one COPY, with its commit."""
+    """Rows per second by COPY, as many rows a commit as there are readings in a request."""
     began = time.perf_counter()
-    with database.transaction(Role.WORKER) as session:
-        copy_readings(session.connection().connection.driver_connection, rows)
+    for first in range(0, len(rows), _PER_REQUEST):
+        with database.transaction(Role.WORKER) as session:
+            connection = session.connection().connection.driver_connection
+            copy_readings(connection, rows[first : first + _PER_REQUEST])
     return len(rows) / (time.perf_counter() - began)
 
 

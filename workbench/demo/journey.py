@@ -36,7 +36,7 @@ from workbench.demo.stage import Stage
 STALLED_SECONDS = 60
 PAID_SECONDS = 30
 _CARD = {"card_number": "4242424242424242", "expiry": "12/40", "cvc": "123"}
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.05
 
 Progress = Callable[[float, str], None]
 """Told how far the replay is, from 0 to 1, and a line about it."""
@@ -58,23 +58,21 @@ class Outcome:
 def meter_month(stage: Stage, progress: Progress, *, disturb: Callable[[float], None] | None = None) -> None:
     """Run the agent until the service has verified and stored every quarter hour of the month.
 
-    `disturb` is called with the fraction played, for tests that break things on the way.
+    `disturb` is called with the fraction stored so far, for tests that break things on the way.
     """
     stage.start_agent()
-    changed, before = time.monotonic(), ""
+    changed, before = time.monotonic(), None
     while True:
         stage.processes.check()
         reached = _reached(stage)
-        played = stage.simulator_status()
-        fraction = float(played.get("fraction") or 0)
-        progress(fraction, _line(stage, played, reached))
-        if reached and reached >= stage.month.period.end:
+        fraction = _fraction(stage.month.period, reached)
+        progress(fraction, _line(stage.simulator_status(), reached))
+        if fraction >= 1:
             return
         if disturb:
             disturb(fraction)
-        here = f"{played.get('recorded')}/{reached}"
-        if here != before:
-            changed, before = time.monotonic(), here
+        if reached != before:
+            changed, before = time.monotonic(), reached
         elif time.monotonic() - changed > STALLED_SECONDS:
             raise DemoFailed(f"nothing has moved for {STALLED_SECONDS} s; see {stage.processes.log('agent')}")
         time.sleep(_POLL_SECONDS)
@@ -96,7 +94,11 @@ def _reached(stage: Stage) -> datetime | None:
     return latest.reading.device_time if latest else None
 
 
-def _line(stage: Stage, played: dict[str, object], reached: datetime | None) -> str:
+def _fraction(period: Period, reached: datetime | None) -> float:
+    return min(max((reached - period.start) / period.length, 0.0), 1.0) if reached else 0.0
+
+
+def _line(played: dict[str, object], reached: datetime | None) -> str:
     if not reached:
         return "waiting for the agent's first reading"
     return f"{played.get('recorded')} values played, sealed and stored up to {reached:%d %b %H:%M} UTC"

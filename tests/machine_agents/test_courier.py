@@ -100,9 +100,7 @@ def test_a_high_water_below_a_refused_record_is_no_loss(service: FakeService, sp
     assert service.batches == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
 
 
-def test_a_service_restored_from_a_backup_gets_what_it_lost(
-    service: FakeService, spool: Spool, tmp_path: Path
-) -> None:
+def test_a_service_restored_from_a_backup_gets_what_it_lost(service: FakeService, spool: Spool, tmp_path: Path) -> None:
     send_all(service.url, spool, tmp_path)
     for number in range(5, 11):
         del service.stored[number]
@@ -152,9 +150,7 @@ def test_a_wrong_code_says_what_to_do(service: FakeService, tmp_path: Path) -> N
     assert "ask the operator for a new code" in patient.status.facts["service"]["why"]
 
 
-def test_an_answer_that_is_no_receipt_is_a_failure_to_retry(
-    service: FakeService, spool: Spool, tmp_path: Path
-) -> None:
+def test_an_answer_that_is_no_receipt_is_a_failure_to_retry(service: FakeService, spool: Spool, tmp_path: Path) -> None:
     patient = Patient(service.url, tmp_path)
     service.faults = [204]
     with pytest.raises((httpx.HTTPError, httpx.DecodingError)):

@@ -30,6 +30,7 @@ class Log(NamedTuple):
     on: str
     running: str
     answered: dict[str, tuple[str, str]]
+    local_days: dict[str, int]  # that the lease touches, of the two that the UTC day lies on
 
 
 MAZAK = Log(
@@ -47,6 +48,7 @@ MAZAK = Log(
     on="ON", running="ACTIVE",
     # Booked are 12:00-14:00 and 14:00-18:00; the second ran on without a break and answers for the quarter hour too.
     answered={"first": ("12:00", "14:00"), "second": ("14:00", "18:15")},
+    local_days={"first": 1, "second": 1},  # the UTC day is 28 May 20:00 to 29 May 20:00 in New York
 )  # fmt: skip
 MODEL = Log(
     day="2026-05-12",
@@ -64,8 +66,10 @@ MODEL = Log(
     on="true", running="active",
     # Booked as above; the machine ran up to the first slot from 08:30, and on after the second until 20:00.
     answered={"first": ("08:30", "14:00"), "second": ("14:00", "20:00")},
+    local_days={"first": 1, "second": 2},  # the UTC day is 12 May 08:00 to 13 May 08:00 in Shanghai
 )  # fmt: skip
 LOGS = {"mazak": MAZAK, "model": MODEL}
+BASE_FEE = Decimal("6970.83")
 PRICES = {"runtime": "18.00", "tou-peak": "2.70", "tou-valley": "-2.70", "wear": "9.50", "travel": "5.70"}
 
 
@@ -171,6 +175,8 @@ def main() -> None:
     }
     rest = table.drop(pd.concat(parts.values()).index)
     expected = {name: bill(rows, log.zone) for name, rows in parts.items()}
+    for name, days in log.local_days.items():
+        expected[name]["base"] = str(places(BASE_FEE * days / 2, 2))
     expected["outside any booking"] = bill(rest[rest.program > 0], log.zone)
     print(json.dumps(expected, indent=2))
 

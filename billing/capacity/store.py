@@ -1,5 +1,6 @@
 """Where listings, leases, bookings and facts become rows and back."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -101,14 +102,19 @@ class LeasingStore:
         query = select(BookingRow).where(BookingRow.lease_id == lease_id).order_by(col(BookingRow.slot))
         return [_booking(row) for row in self._session.exec(query)]
 
-    def bookings_of_machine(self, machine_id: UUID, span: Period) -> list[Booking]:
-        """The machine's confirmed bookings that touch `span`, by slot; under the app role only one's own."""
-        query = select(BookingRow).where(
-            BookingRow.machine_id == machine_id,
-            BookingRow.status == BookingStatus.CONFIRMED.value,
-            col(BookingRow.slot).op("&&")(_range(span)),
-        )
-        return [_booking(row) for row in self._session.exec(query.order_by(col(BookingRow.slot)))]
+    def bookings_of_machine(self, machine_id: UUID, span: Period, *, known_at: datetime | None = None) -> list[Booking]:
+        """The machine's bookings that touch `span` and are confirmed now, or were at a past moment, by slot.
+
+        Under the app role only one's own.
+        """
+        standing = col(BookingRow.status) == BookingStatus.CONFIRMED.value
+        if known_at is not None:
+            standing = or_(standing, col(BookingRow.cancelled_at) > known_at) & (
+                col(BookingRow.recorded_at) <= known_at
+            )
+        touching = (BookingRow.machine_id == machine_id, col(BookingRow.slot).op("&&")(_range(span)))
+        query = select(BookingRow).where(*touching, standing).order_by(col(BookingRow.slot))
+        return [replace(_booking(row), status=BookingStatus.CONFIRMED) for row in self._session.exec(query)]
 
     def busy(self, machine_id: UUID, span: Period) -> list[Period]:
         """The slots in `span` that are taken, without saying by whom; ask under the worker's role."""

@@ -41,7 +41,7 @@ def make_bundle(
         invoice=invoice,
         tariff=tariffs.version(lease.tariff_version_id),
         lease=lease,
-        bookings=tuple(leasing.bookings_of_machine(lease.machine_id, span)),
+        bookings=tuple(leasing.bookings_of_machine(lease.machine_id, span, known_at=invoice.known_at)),
         facts=tuple(leasing.facts_of(lease.id, invoice.period, known_at=invoice.known_at)),
         texts=texts,
         texts_before=before,
@@ -56,7 +56,8 @@ def _readings(
     """The sealed texts of the lease's use, those before them, and the time that the texts speak of."""
     lease, period = leasing.lease(invoice.lease), invoice.period
     usage = metering.usage(lease.meter_id, period, known_at=invoice.known_at)
-    mine = attribute(usage, leasing.bookings_of_machine(lease.machine_id, period)).of_lease(lease.id)
+    bookings = leasing.bookings_of_machine(lease.machine_id, period, known_at=invoice.known_at)
+    mine = attribute(usage, bookings).of_lease(lease.id)
     if not mine:
         return (), (), period
     found = evidence_for(lease.meter_id, mine, store=metering)

@@ -8,9 +8,10 @@ from machine_agents.opcua_source.discovery import Proposal, Survey
 
 def show_survey(survey: Survey) -> None:
     """A table of signals for each profile, what can be metered and what cannot, and what to do next."""
-    console = Console()
-    console.print(f"server       {survey.endpoint}")
-    console.print(f"certificate  server {survey.server_certificate}\n             agent  {survey.agent_certificate}")
+    # Names come from the server: nothing in them is markup.
+    console = Console(markup=False, highlight=False)
+    console.print(f"server {survey.endpoint}; certificates (SHA-256):")
+    console.print(f"  server {survey.server_certificate}\n  agent  {survey.agent_certificate}", soft_wrap=True)
     for proposal in survey.proposals:
         _show(console, proposal)
 
@@ -22,11 +23,10 @@ def _show(console: Console, proposal: Proposal) -> None:
     for one in proposal.offered:
         table.add_row(one.signal, "unavailable" if one.value is None else str(one.value), one.path)
     for signal, why in proposal.missing.items():
-        table.add_row(f"[red]{signal}", "[red]missing", f"[red]{why}")
+        table.add_row(signal, "missing", why, style="red")
     console.print(table)
-    console.print(f"can be metered:    {', '.join(proposal.metered) if proposal.usable else 'nothing (no heartbeat)'}")
+    metered = ", ".join(proposal.metered) if proposal.usable else "nothing, without a heartbeat"
+    console.print(f"can be metered:    {metered}")
     console.print(f"cannot be metered: {', '.join(proposal.not_metered) or 'nothing is missing'}")
     if proposal.usable:
-        console.print(
-            f'next: write profile = "{proposal.profile}" into the [source] table of the agent\'s configuration'
-        )
+        console.print(f'next: write profile = "{proposal.profile}" into [source] of the agent\'s configuration')

@@ -10,9 +10,9 @@ from asyncua.ua.uaerrors import UaError
 
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import first_line
-from machine_agents.opcua_source.identity import own_identity
+from machine_agents.opcua_source.identity import Identity, own_identity
 from machine_agents.opcua_source.nodes import Resolution, resolve
-from machine_agents.opcua_source.session import connect
+from machine_agents.opcua_source.session import connect, explain
 from machine_agents.profile import Profile
 
 NEEDS: Mapping[str, Sequence[str]] = {
@@ -68,14 +68,14 @@ class NotReached(Exception):
 
 async def survey(config: SourceConfig, profiles: Iterable[Profile], folder: Path) -> Survey:
     """Look at the server with each profile. `folder` holds the certificates. SecurityRefused, NotReached, BadSecret."""
-    try:
-        return await _survey(config, profiles, folder)
-    except (UaError, OSError, TimeoutError) as error:
-        raise NotReached(f"{config.endpoint}: {str(error) or type(error).__name__}") from error
-
-
-async def _survey(config: SourceConfig, profiles: Iterable[Profile], folder: Path) -> Survey:
     identity = own_identity(folder)
+    try:
+        return await _survey(config, profiles, folder, identity)
+    except (UaError, OSError, TimeoutError) as error:
+        raise NotReached(f"{config.endpoint}: {explain(error, identity)}") from error
+
+
+async def _survey(config: SourceConfig, profiles: Iterable[Profile], folder: Path, identity: Identity) -> Survey:
     password = first_line(config.password_file, "password of the OPC UA user")
     proposals: list[Proposal] = []
     async with connect(config, identity, folder / "server.der", password) as link:

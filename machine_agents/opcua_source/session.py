@@ -11,7 +11,7 @@ from asyncua import Client, ua
 from asyncua.client.ua_session import UaSession
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.crypto.uacrypto import CertProperties
-from asyncua.ua.uaerrors import UaError
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import write_secret
@@ -25,6 +25,26 @@ logging.getLogger("asyncua").setLevel(logging.CRITICAL)
 
 class SecurityRefused(Exception):
     """The server does not offer what we insist on, or is not the one we know: nothing was told to it."""
+
+
+_ADVICE = {
+    "BadCertificateUntrusted": "trust the agent's certificate on the control",
+    "BadSecurityChecksFailed": "trust the agent's certificate on the control",
+    "BadUserAccessDenied": "check user and password, and the user's rights on the control",
+    "BadIdentityTokenRejected": "check user and password, and the user's rights on the control",
+    "BadIdentityTokenInvalid": "check user and password, and the user's rights on the control",
+    "BadTooManySessions": "end other clients, or wait until their sessions time out",
+}
+
+
+def explain(error: BaseException, identity: Identity) -> str:
+    """What went wrong with a connection, and what to do where that is known."""
+    name = type(error).__name__
+    if not isinstance(error, UaStatusCodeError):
+        return str(error) or name
+    advice = _ADVICE.get(name, "")
+    certificate = f" (SHA-256 {identity.fingerprint})" if "certificate" in advice else ""
+    return f"{name}: {advice}{certificate}" if advice else f"{name}: {error}"
 
 
 @dataclass(frozen=True, slots=True)

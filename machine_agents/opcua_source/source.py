@@ -5,15 +5,13 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from asyncua.ua.uaerrors import UaStatusCodeError
-
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import first_line
 from machine_agents.delivery import NotStored, Sink
 from machine_agents.opcua_source.engine import Engine, Silent
 from machine_agents.opcua_source.identity import own_identity
 from machine_agents.opcua_source.nodes import Resolution, resolve
-from machine_agents.opcua_source.session import Link, SecurityRefused, connect
+from machine_agents.opcua_source.session import Link, SecurityRefused, connect, explain
 from machine_agents.opcua_source.subscription import NoHeartbeat
 from machine_agents.profile import Profile
 from machine_agents.status import Status
@@ -100,8 +98,6 @@ class OpcUaSource:
         return resolution
 
     def _failed(self, state: str, error: BaseException) -> None:
-        why = str(error) or type(error).__name__
-        if isinstance(error, UaStatusCodeError):
-            why = f"{type(error).__name__}: {why}"
+        why = explain(error, self._identity)
         self._status.note("source", state=state, why=why)
         self._status.say(f"source {state}", why=why, retry_seconds=round(self._pause, 1))

@@ -234,7 +234,7 @@ def test_a_wrong_password_is_said(tmp_path: Path) -> None:
             config = source_config(server.url, tmp_path)
             config.password_file.write_text("wrong")
             async with running(config, tmp_path, Collector()) as status:
-                await until(lambda: "BadUserAccessDenied" in status.facts["source"].get("why", ""))
+                await until(lambda: "check user and password" in status.facts["source"].get("why", ""))
 
     run(test())
 

@@ -72,7 +72,9 @@ def _as_text(report: "Report") -> str:
         lines[0] += f", total {report.bill.total}"
     lines += [f"  checked: {told}" for told in report.checked]
     lines += [f"  not checked: {told}" for told in report.missing]
-    return "\n".join([*lines, *(f"  WRONG {finding}" for finding in report.findings)])
+    lines += [f"  WRONG {finding}" for finding in report.findings]
+    # What a forged file says must not steer the terminal that shows it.
+    return "\n".join("".join(letter if letter.isprintable() else "�" for letter in line) for line in lines)
 
 
 def _as_json(report: "Report") -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from billing.capacity.measure import measure
 from billing.invoicing import canonical_zip
 from billing.invoicing.evidence import (
+    EARLIER_INVOICES,
     FILES,
     INVOICE,
     MANIFEST,
@@ -121,7 +122,8 @@ class _Check:
     def case(self) -> Case | None:
         """What the files say, if they can be read and are in their one spelling."""
         try:
-            _refuse_numbers(json.loads(self.files[INVOICE]))
+            for invoice in (json.loads(self.files[INVOICE]), *json.loads(self.files[EARLIER_INVOICES])):
+                _refuse_numbers(invoice)
             case = case_from(self.files)
             for name, wanted in case_files(case).items():
                 if self.files[name] != wanted:

@@ -4,22 +4,28 @@ A dimension is a register code (`spindle_on`, `travel.X`), a register name with 
 (`travel.*`), wear hours (`wear_hours`, `wear_hours.S1`), or one of the counted dimensions below.
 """
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from metering.register import UnknownRegister, billed_unit, catalogue, describe
 
+_SPELLING = re.compile(r"[a-z_]+(\.([A-Za-z0-9_-]{1,20}|\*))?")
 WEAR_HOURS = "wear_hours"
 _COUNTED = {"booked_time": "h", "idle_time": "h", "sessions": "1"}
 
 
+@lru_cache(maxsize=4096)
 def is_dimension(name: str) -> bool:
     """Whether a tariff may price `name`."""
-    if is_wear(name) or name in _COUNTED:
+    if name in _COUNTED:
         return True
+    if not _SPELLING.fullmatch(name):
+        return False
     try:
         describe(name)
     except UnknownRegister:
-        return False
+        return is_wear(name) and not name.endswith(".*")
     return True
 
 

@@ -4,15 +4,15 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.pricing.fields import TEXT_LIMIT, Fields, InvalidInput, Problem
+from billing.pricing.fields import TEXT_LIMIT, Fields, InvalidInput, Problem, is_plain
 
 _RATIO = re.compile(r"[1-9][0-9]{0,8}/[1-9][0-9]{0,8}")
 
 
 def text_entry(value: object) -> str:
     """A list's entry that is text."""
-    if not isinstance(value, str) or len(value) > TEXT_LIMIT:
-        raise InvalidInput([Problem("", "write text in quotes")])
+    if not isinstance(value, str) or len(value) > TEXT_LIMIT or not is_plain(value):
+        raise InvalidInput([Problem("", "write plain text in quotes")])
     return value
 
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar, cast
+from unicodedata import category
 
 T = TypeVar("T")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,12})?")
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 TEXT_LIMIT = 500
 _LIST_LIMIT = 200_000
+_KEY_LIMIT = 80
+# Outside these no reading was taken; further out, calendars overflow.
+_FIRST_YEAR, _END_YEAR = 1970, 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ def refuse_unless(*checks: tuple[bool, str, str]) -> None:
         raise InvalidInput(problems)
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` can be printed and stored: no control characters, no halves of characters."""
+    return not any(category(letter) in ("Cc", "Cs") for letter in text)
+
+
 class Fields:
     """One JSON object being read. Wrong fields give a placeholder and a problem; `done` raises them together."""
 
@@ -69,6 +78,8 @@ class Fields:
             return self._unfit(name, f"write text in quotes, at most {TEXT_LIMIT} characters", "")
         if not value and default != "":
             return self._unfit(name, "must not be empty", "")
+        if not is_plain(value):
+            return self._unfit(name, "write text without control characters", "")
         if choices and value not in choices:
             return self._unfit(name, f"{value!r} is not known here; write one of {', '.join(sorted(choices))}", "")
         return value
@@ -111,7 +122,7 @@ class Fields:
             moment = datetime.fromisoformat(cast(str, value))
         except (TypeError, ValueError):
             moment = None
-        if moment is None or moment.tzinfo is None:
+        if moment is None or moment.tzinfo is None or not _FIRST_YEAR <= moment.year < _END_YEAR:
             example = "2026-03-01T00:00:00+08:00"
             return self._unfit(
                 name, f'write a time with its offset, such as "{example}"', datetime.fromisoformat(example)
@@ -152,6 +163,8 @@ class Fields:
         value = self._take(name, {})
         if not isinstance(value, dict):
             return self._unfit(name, "write an object {...} here", {})
+        if not all(is_plain(key) and len(key) <= _KEY_LIMIT for key in value):
+            return self._unfit(name, f"has a field whose name is no plain text of at most {_KEY_LIMIT} characters", {})
         found = {key: self._parsed(f".{name}.{key}", entry, parse) for key, entry in value.items()}
         return {key: entry for key, entry in found.items() if entry is not None}
 
@@ -159,6 +172,7 @@ class Fields:
         """Raise everything that was wrong, unknown fields included."""
         for name in self._values:
             if name not in self._read:
+                name = name if is_plain(name) else ascii(name)
                 self.wrong(name, f"is not a field here; take it out (known: {', '.join(sorted(self._read))})")
         if self._problems:
             raise InvalidInput(self._problems)

@@ -45,6 +45,9 @@ def texts() -> tuple[str, ...]:
     return tuple(seal_life(shop, worked_month()))
 
 
+BOMB = json.dumps([{"lines": [{"quantity": "1e999999999", "price": None, "amount": "1", "vat_rate": "0"}]}]).encode()
+
+
 def lease() -> Lease:
     machine = UUID(int=1)
     return Lease(
@@ -269,6 +272,7 @@ def test_even_the_platform_cannot_change_a_reading() -> None:
         (lambda: {"extra.txt": b"hello"}, "does not belong"),
         (lambda: {evidence.FACTS: None}, "is missing"),
         (lambda: edited(evidence.INVOICE, '"2348.53"', '"1e999999999"'), "no plain number"),
+        (lambda: {evidence.EARLIER_INVOICES: BOMB}, "no plain number"),
         (lambda: {evidence.INVOICE: b"[" * 100_000}, "cannot be read"),
         (lambda: {evidence.LEASE: b"\xff\xfe"}, "cannot be read"),
     ],

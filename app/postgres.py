@@ -43,17 +43,25 @@ _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autova
 
 
 class Cluster:
-    """One PostgreSQL server in `folder`; `port` 0 means any free one. `durable=False` is for tests only."""
+    """One PostgreSQL server in `folder`; `port` 0 means any free one.
 
-    def __init__(self, folder: Path, *, port: int = 0, durable: bool = True) -> None:
+    For tests only: `durable=False`, and `programs` of another PostgreSQL than the embedded one.
+    """
+
+    def __init__(self, folder: Path, *, port: int = 0, durable: bool = True, programs: Path | None = None) -> None:
         self._folder = folder.resolve()
         self._port = port
         self._durable = durable
+        self._given_programs = programs
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def data(self) -> Path:
         return self._folder / "data"
+
+    @property
+    def _programs(self) -> Path:
+        return self._given_programs or programs()
 
     @property
     def log(self) -> Path:
@@ -89,7 +97,7 @@ class Cluster:
         self._make_folder()
         if self.is_running() and self._answers():
             return
-        as_user = postgres_user.run_as(programs(), self._folder)
+        as_user = postgres_user.run_as(self._programs, self._folder)
         if not self.data.exists():
             self._initialise(as_user)
         as_user.own(self.data)
@@ -200,7 +208,7 @@ class Cluster:
             copy.write(self._password(ADMIN))
             copy.flush()
             os.chown(copy.name, as_user.owner, as_user.group)
-            command = as_user.command(programs() / "initdb", *options, f"--pwfile={copy.name}", f"--pgdata={fresh}")
+            command = as_user.command(self._programs / "initdb", *options, f"--pwfile={copy.name}", f"--pgdata={fresh}")
             with self.log.open("wb") as log:
                 done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
         if done.returncode != 0:
@@ -214,7 +222,7 @@ class Cluster:
         settings += ["log_timezone=UTC", "max_connections=100", "shared_buffers=128MB", "jit=off"]
         settings += [] if self._durable else _QUICK
         arguments = [part for setting in settings for part in ("-c", setting)]
-        command = as_user.command(programs() / "postgres", "-D", str(self.data), *arguments)
+        command = as_user.command(self._programs / "postgres", "-D", str(self.data), *arguments)
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C in the terminal is for the program, which then stops the server in order.
             self._process = subprocess.Popen(

@@ -59,13 +59,17 @@ class EmptyDatabase:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The server of SPINDLESHARE_TEST_MIGRATE_URL, or an embedded one for this session alone."""
+    """The server of SPINDLESHARE_TEST_MIGRATE_URL, or one for this session alone.
+
+    The latter runs the embedded programs, or those in the folder SPINDLESHARE_TEST_POSTGRES (`.../15/bin`).
+    """
     given = os.environ.get("SPINDLESHARE_TEST_MIGRATE_URL")
     if given:
         yield from _with_template(given.replace("postgresql://", "postgresql+psycopg://", 1), "tested")
         return
     with tempfile.TemporaryDirectory(prefix="spindleshare-test-") as folder:
-        cluster = Cluster(Path(folder, "postgres"), durable=False)
+        other = os.environ.get("SPINDLESHARE_TEST_POSTGRES")
+        cluster = Cluster(Path(folder, "postgres"), durable=False, programs=Path(other) if other else None)
         try:
             with cluster.running():
                 run = make_url(cluster.run_url())

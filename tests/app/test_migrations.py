@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import pytest
 from alembic import command
 from sqlalchemy import make_url, text
 
 from app import migrations
 from app.database import Database, DatabaseError, Role, engine
+from app.postgres import Cluster
 from tests.conftest import EmptyDatabase, Postgres
+
+OLDEST = Path("/usr/lib/postgresql/15/bin")
 
 
 def relations(url: str) -> set[str]:
@@ -93,3 +98,22 @@ def test_an_unreachable_database_is_one_line() -> None:
     with pytest.raises(DatabaseError, match="cannot use the database") as caught:
         Database("postgresql+psycopg://nobody:x@127.0.0.1:1/none").check()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("programs", [None, OLDEST], ids=["embedded", "oldest"])
+def test_an_owner_without_superuser_can_migrate(tmp_path: Path, programs: Path | None) -> None:
+    """What a hosted PostgreSQL gives: a login that owns its database and may make roles. Also on the oldest version."""
+    if programs and not programs.exists():
+        pytest.skip("no PostgreSQL 15 of the system here")
+    with Cluster(tmp_path / "postgres", durable=False, programs=programs).running() as cluster:
+        server = Postgres(cluster.migrate_url("postgres"), "", "", "")
+        server.execute("CREATE ROLE plain_owner LOGIN CREATEROLE PASSWORD 'tested'")
+        server.execute("CREATE DATABASE hosted OWNER plain_owner")
+        owner = make_url(cluster.migrate_url("hosted")).set(username="plain_owner", password="tested")
+        urls = (owner.render_as_string(hide_password=False), cluster.run_url("hosted"))
+        assert migrations.upgrade(*urls) == (None, migrations.head())
+        assert migrations.upgrade(*urls) == (migrations.head(), migrations.head())
+        opened = Database(urls[1], pool=1)
+        opened.check()
+        opened.close()
+        migrations.downgrade(*urls, "base")

@@ -1,13 +1,18 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from app.database import Database, PartyMissing, Role
+from app import migrations
+from app.database import Database, PartyMissing, Role, engine
 from metering.parties.party import InvalidParty, Organisation, UserAccount, UserRole, organisation_id, user_id
 from metering.parties.password import hash_password, matches
+from metering.parties.row_security import protect
 from metering.parties.store import PartyStore, UnknownParty
+from tests.conftest import EmptyDatabase
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 MAKER = Organisation(id=organisation_id("maker"), name="Maker GmbH", country="DE")
@@ -82,12 +87,50 @@ def test_the_analyst_reads_all_but_no_password_and_writes_nothing(parties: Datab
             session.execute(text(statement))
 
 
-def test_a_row_with_two_parties_introduces_them(parties: Database) -> None:
-    """`user_account` stands for any table here: what counts is the trigger."""
-    from metering.parties.row_security import protect
+@pytest.fixture
+def deals(empty_database: EmptyDatabase) -> Iterator[Database]:
+    """The parties, and a table of our own between two of them, closed as every such table is."""
+    migrations.upgrade(empty_database.migrate_url, empty_database.run_url)
+    with engine(empty_database.migrate_url, pool=1).begin() as connection:
+        migrations.prepare(connection, empty_database.run_url)
+        connection.execute(text("CREATE TABLE deal (lessor_id uuid, lessee_id uuid)"))
+        for statement in protect("deal", ["lessor_id", "lessee_id"]):
+            connection.execute(text(statement))
+    database = Database(empty_database.run_url)
+    with database.transaction(Role.WORKER) as session:
+        for organisation in (MAKER, FIRST, SECOND):
+            PartyStore(session).add_organisation(organisation, now=NOW)
+    yield database
+    database.close()
 
-    trigger = protect("deal", ["lessor_id", "lessee_id"])[-1]
-    assert trigger.startswith("CREATE TRIGGER introduce_lessor_id_lessee_id AFTER INSERT ON deal")
+
+def deal(database: Database, party: UUID, lessor: UUID, lessee: UUID | None) -> None:
+    with database.transaction(Role.APP, party=party) as session:
+        session.execute(text("INSERT INTO deal VALUES (:lessor, :lessee)"), {"lessor": lessor, "lessee": lessee})
+
+
+def test_a_row_with_two_parties_introduces_them_and_nobody_else(deals: Database) -> None:
+    deal(deals, FIRST.id, MAKER.id, FIRST.id)
+    deal(deals, MAKER.id, MAKER.id, None)
+    seen = {MAKER.id: [FIRST, MAKER], FIRST.id: [FIRST, MAKER], SECOND.id: [SECOND]}
+    rows = {MAKER.id: 2, FIRST.id: 1, SECOND.id: 0}
+    for party, organisations in seen.items():
+        with deals.transaction(Role.APP, party=party) as session:
+            assert PartyStore(session).organisations() == organisations
+            assert session.execute(text("SELECT count(*) FROM deal")).scalar() == rows[party]
+
+
+def test_a_party_writes_no_row_that_is_not_its_own(deals: Database) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        deal(deals, SECOND.id, MAKER.id, FIRST.id)
+    deal(deals, FIRST.id, MAKER.id, FIRST.id)
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        deals.transaction(Role.APP, party=FIRST.id) as session,
+    ):
+        session.execute(text("UPDATE deal SET lessee_id = :other"), {"other": SECOND.id})
+    with deals.transaction(Role.APP, party=SECOND.id) as session:
+        assert session.execute(text("UPDATE deal SET lessee_id = NULL RETURNING 1")).all() == []
 
 
 def test_passwords() -> None:

@@ -74,7 +74,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, observations: Iterable[Observation], *, trust_first: bool = True) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, observations: Iterable[Observation], *, trust_first: bool = True, begin: datetime = BEGIN
+) -> AsyncIterator[Bench]:
+    """A server that serves, with `observations` ready to be played from `begin` to just after the last."""
     observations = list(observations)
     certificates = Certificates(folder / "pki", trust_first)
     server = await make_server("opc.tcp://127.0.0.1:0", certificates=certificates, user=USER, password=PASSWORD)
@@ -82,7 +85,7 @@ async def bench(folder: Path, observations: Iterable[Observation], *, trust_firs
     add_types(server, names)
     signals = {seen.signal for seen in observations} | set(PATHS)
     machine = build_machine(server, names, name="M", signals=signals, serial="1")
-    progress = Progress(len(observations), BEGIN, observations[-1].source_time + timedelta(seconds=1))
+    progress = Progress(len(observations), begin, observations[-1].source_time + timedelta(seconds=1))
     player = Player(machine, server.subscriptions, progress)
     player.prepare(observations)
     await server.start()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -27,8 +28,8 @@ from machine_agents.crosscheck import CrossCheck, cross_check, growth
 from metering.period import Period
 from metering.store import MeteringStore
 from metering.usage import Usage
+from sandbox.bank import Line, statement
 from workbench.demo import scenario
-from workbench.demo.bank_statement import Transfer, statement
 from workbench.demo.person import Person
 from workbench.demo.processes import DemoFailed
 from workbench.demo.stage import Stage
@@ -159,11 +160,11 @@ def _pay_by_card(stage: Stage, invoice: Invoice) -> None:
 def _pay_by_bank(stage: Stage, invoice: Invoice) -> Path:
     """The bank's statement has the transfer with the invoice's reference, and a line that fits nothing."""
     day = now().date()
-    transfers = [
-        Transfer(invoice.buyer.name, invoice.total, reference=invoice.reference or ""),
-        Transfer("Bank", Money(-1500, invoice.currency), text="account fee"),
+    lines = [
+        Line(invoice.total.decimal, invoice.buyer.name, reference=invoice.reference or ""),
+        Line(Decimal("-15.00"), "Bank", "account fee"),
     ]
-    content = statement(scenario.MAKER.iban, transfers, opening=Money(10_000_00, invoice.currency), day=day)
+    content = statement(lines, account=scenario.MAKER.iban, day=day, currency=invoice.currency)
     file = stage.documents / f"statement-{day:%Y-%m-%d}.camt053.xml"
     file.write_bytes(content)
     with Person(stage.base, scenario.FINANCE_LOGIN.email, scenario.PASSWORD) as finance:

@@ -31,7 +31,7 @@ MAKER = Organisation(
     country="CN",
     vat_id="91310115MA1K4DEMO1",
     email="leasing@linjiang.example",
-    iban="CN-6222-0210-0100-8888",
+    iban="6222021001000088888",
     zone="Asia/Shanghai",
 )
 FIRST = Organisation(

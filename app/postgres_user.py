@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.postgres_system import PostgresError
+
 
 @dataclass(frozen=True, slots=True)
 class RunAs:
@@ -60,7 +62,9 @@ def mapped() -> RunAs | None:
 def nobody(*reach: Path) -> RunAs:
     """The user `nobody`; below a closed folder (a clone in /root) it keeps root's right to enter folders, no more."""
     account = pwd.getpwnam("nobody")
-    setpriv = shutil.which("setpriv") or "setpriv"
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise PostgresError("PostgreSQL refuses to run as root: run this as an ordinary user, or install util-linux")
     prefix: tuple[str, ...] = (setpriv, f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups")
     if not all(map(_open_to_all, reach)):
         prefix = (*prefix, "--inh-caps=+dac_override", "--ambient-caps=+dac_override")

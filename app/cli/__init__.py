@@ -5,10 +5,12 @@ To add a command, add a line to `COMMANDS`; its target is a function (a command)
 """
 
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import typer
 
@@ -54,6 +56,8 @@ _EXIT_CODES = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: no traceback reaches the user."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Ended from outside, a command still leaves in order: the embedded database is not left running.
+    signal.signal(signal.SIGTERM, _leave)
     try:
         application(given)(given, prog_name="spindleshare")
     except Exception as error:
@@ -80,6 +84,10 @@ def application(arguments: Sequence[str]) -> typer.Typer:
         else:
             app.command(name, help=None if name == wanted else command.help)(target)
     return app
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _named_only() -> None:

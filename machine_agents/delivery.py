@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from machine_agents.observation import Observation
 
@@ -15,7 +15,8 @@ class SubscriptionState:
 
     `token` and `nonce` belong to the session, `signals` is the order that client handles count. `last_sequence` is the
     last notification stored. `ready`: the monitored items are known to exist. `fresh`: nothing of this subscription was
-    stored yet, so what lies before its first heartbeat was not seen. `profile` and `server` say what it was made for.
+    stored yet, so what lies before its first heartbeat was not seen. `profile` and `server` say what it was made for,
+    `granted` what the server made of our wishes.
     """
 
     token: str = ""
@@ -27,6 +28,7 @@ class SubscriptionState:
     fresh: bool = True
     profile: str = ""
     server: str = ""
+    granted: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))

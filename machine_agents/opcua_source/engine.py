@@ -6,51 +6,27 @@ start -> resume (reactivated session, or transfer; then republish what was sent 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from asyncua import ua
 from asyncua.ua.uaerrors import BadNoSubscription, BadSubscriptionIdInvalid, BadTimeout, BadTooManyPublishRequests
 
 from machine_agents.config import SourceConfig
-from machine_agents.delivery import Delivery, Sink, SubscriptionState
-from machine_agents.observation import Observation
-from machine_agents.opcua_source.decode import Decoder
+from machine_agents.delivery import Sink, SubscriptionState
+from machine_agents.opcua_source.inbox import Inbox
 from machine_agents.opcua_source.nodes import Resolution
 from machine_agents.opcua_source.session import Link
-from machine_agents.opcua_source.subscription import (
-    KEEP_ALIVE_SECONDS,
-    Subscription,
-    Vanished,
-    following,
-    is_before,
-)
+from machine_agents.opcua_source.subscription import KEEP_ALIVE_SECONDS, Subscription, Vanished, is_before
 from machine_agents.profile import Profile
-from machine_agents.source_time import from_ms
 from machine_agents.status import Status
 
 _OUTSTANDING = 3
-_MOST_AT_ONCE = 20_000
-"""Observations kept in memory before they are stored, even if the server has more to send."""
-_ACKNOWLEDGED_AGAIN = 100
-"""Messages acknowledged once more on resuming: the last acknowledgements may have died with the connection, and a
-server that waits for them sends nothing."""
 
 
 class Silent(Exception):
     """The connection lives but nothing comes: not even the machine's heartbeat."""
-
-
-@dataclass(slots=True)
-class Group:
-    """What has come since the last delivery. `last` is the newest sequence number among it."""
-
-    last: int
-    observations: list[Observation] = field(default_factory=list)
-    sequences: list[int] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-    closed: str = ""
 
 
 class Engine:
@@ -71,21 +47,21 @@ class Engine:
         self._sink, self._status, self._monotonic = sink, status, monotonic
         self._subscription = Subscription(link, config)
         self._converters = {one.signal: one.entry.converter() for one in resolution.found}
-        self._state = replace(sink.remembered(), token=link.token, nonce=link.nonce)
-        self._decoder = Decoder((), {})
-        self._group = Group(0)
-        self._heartbeat: datetime | None = None
         self._heard = monotonic()
-        self._acks: list[ua.SubscriptionAcknowledgement] = []
-        self._acknowledged: set[int] = set()
+        self._inbox = self._new_inbox(replace(sink.remembered(), token=link.token, nonce=link.nonce))
         self._pending: list[asyncio.Task[ua.PublishResponse]] = []
         self._outstanding = _OUTSTANDING
-        self.delivered = 0
+        self._delivered = 0
+
+    @property
+    def delivered(self) -> int:
+        """Observations delivered over this connection."""
+        return self._delivered + self._inbox.delivered
 
     async def run(self, *, anew: bool = False) -> None:
         """Resume or create, then deliver for as long as the connection holds. `anew`: do not resume."""
         try:
-            self._sink.remember(self._state)
+            self._sink.remember(self._inbox.state)
             try:
                 if anew or not await self._resume():
                     await self._create()
@@ -101,50 +77,56 @@ class Engine:
 
     async def _resume(self) -> bool:
         """Take up the stored subscription; False when there is none for this profile on this server."""
-        state = self._state
+        state = self._inbox.state
         if not state.subscription or (state.profile, state.server) != (self._profile.digest, self._link.server):
             return False
-        self._adopt(state)
-        last = state.last_sequence
-        self._acknowledge(range(max(1, last - _ACKNOWLEDGED_AGAIN + 1), last + 1))
+        self._inbox.acknowledge_again()
         if not self._link.resumed:
             await self._subscription.transfer(state.subscription)
         await self._republish_until(None)
         await self._subscription.publishing(state.subscription)
-        self._status.say("subscription resumed", republished=len(self._group.sequences), reused=self._link.resumed)
+        self._facts(state)
+        self._status.say("subscription resumed", republished=self._inbox.waiting, reused=self._link.resumed)
         return True
 
     async def _create(self) -> None:
-        if self._state.subscription:
-            await self._subscription.delete(self._state.subscription)
-        base = replace(self._state, profile=self._profile.digest, server=self._link.server)
-        state, granted = await self._subscription.create(
+        old = self._inbox.state
+        if old.subscription:
+            await self._subscription.delete(old.subscription)
+            self._status.count("source", "gaps", 0 if old.fresh else 1)
+        base = replace(old, profile=self._profile.digest, server=self._link.server)
+        state = await self._subscription.create(
             self._resolution.found, base, self._sink.remember, timestamp_trigger=self._profile.timestamp_trigger
         )
-        self._adopt(state)
-        missing = self._resolution.missing | granted.refused
-        self._status.note("source", **granted.facts(), missing=missing, signals=[s for s in state.signals if s])
-        self._status.say("subscription created", **granted.facts(), missing=missing)
+        self._delivered += self._inbox.delivered
+        self._inbox = self._new_inbox(state)
+        self._status.say("subscription created", **self._facts(state))
+
+    def _facts(self, state: SubscriptionState) -> dict[str, Any]:
+        """Note what the server granted, and what it does not let us monitor beside what it does not have."""
+        granted = dict(state.granted)
+        facts = granted | {"missing": self._resolution.missing | granted.pop("missing", {})}
+        self._status.note("source", **facts)
+        return facts
 
     async def _recreate(self, vanished: Vanished) -> None:
         self._status.say("subscription lost", why=str(vanished))
-        self._status.count("source", "gaps")
         await self._drop_pending()
         await self._create()
 
-    def _adopt(self, state: SubscriptionState) -> None:
-        self._state = state
-        self._decoder = Decoder(state.signals, self._converters)
-        self._group = Group(state.last_sequence)
-        self._acks, self._acknowledged = [], set()
+    def _new_inbox(self, state: SubscriptionState) -> Inbox:
+        settle_ms = self._profile.settle_ms
+        return Inbox(state, self._converters, self._sink, self._status, settle_ms=settle_ms, heard=self._hear)
+
+    def _hear(self) -> None:
+        self._heard = self._monotonic()
 
     async def _pump(self) -> None:
         """Keep publish requests waiting at the server and take the answers in the order of the requests."""
         limit = 3 * KEEP_ALIVE_SECONDS + self._config.request_seconds
         while True:
             while len(self._pending) < self._outstanding:
-                self._pending.append(asyncio.create_task(self._link.session.publish(self._acks)))
-                self._acks = []
+                self._pending.append(asyncio.create_task(self._link.session.publish(self._inbox.take_acks())))
             done, _ = await asyncio.wait(self._pending, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 raise Silent(f"no answer for {limit} s")
@@ -166,109 +148,59 @@ class Engine:
             raise Vanished(type(error).__name__) from error
         if not result.SubscriptionId:
             raise Vanished("the server has no subscription")
-        if result.SubscriptionId != self._state.subscription:
+        inbox = self._inbox
+        if result.SubscriptionId != inbox.state.subscription:
             await self._subscription.delete(result.SubscriptionId)
             return
-        self._acknowledge_stored(result.AvailableSequenceNumbers or [])
+        inbox.acknowledge_stored(result.AvailableSequenceNumbers or [])
         message = result.NotificationMessage
         if message.NotificationData:
             await self._take_message(message)
         else:
             await self._take_keep_alive(message.SequenceNumber)
-        if not result.MoreNotifications:
-            self._deliver(complete=True)
-        elif len(self._group.observations) > _MOST_AT_ONCE:
-            self._deliver(complete=False)
-        if self._group.closed:
-            raise Vanished(f"the server closed the subscription: {self._group.closed}")
+        if result.MoreNotifications:
+            inbox.deliver_if_full()
+        else:
+            inbox.deliver(complete=True)
+        if inbox.closed:
+            raise Vanished(f"the server closed the subscription: {inbox.closed}")
 
     async def _take_message(self, message: ua.NotificationMessage) -> None:
-        sequence = message.SequenceNumber
-        if is_before(self._group.last, sequence):
-            if sequence != following(self._group.last):
-                await self._republish_until(sequence)
-            self._add(message)
+        if self._inbox.is_new(message.SequenceNumber):
+            await self._republish_until(message.SequenceNumber)
+            self._inbox.add(message)
 
     async def _take_keep_alive(self, upcoming: int) -> None:
         """Nothing to send. `upcoming` is the next message's number, so what is missing before it shows."""
-        if not self._state.ready and not self._group.sequences:
+        if not self._inbox.state.ready and not self._inbox.waiting:
             await self._complete()
-        elif is_before(following(self._group.last), upcoming):
+        elif self._inbox.is_new(upcoming):
             await self._republish_until(upcoming)
 
     async def _complete(self) -> None:
         """The last start was interrupted while it created the items, and none is there: create them now."""
+        state = self._inbox.state
         by_signal = {one.signal: one for one in self._resolution.found}
-        found = [by_signal[signal] for signal in self._state.signals if signal in by_signal]
-        if len(found) != len(self._state.signals):
+        found = [by_signal[signal] for signal in state.signals if signal in by_signal]
+        if len(found) != len(state.signals):
             raise Vanished("interrupted while it was created")
         trigger = self._profile.timestamp_trigger
-        await self._subscription.add_items(self._state, found, timestamp_trigger=trigger)
-        self._state = replace(self._state, ready=True)
-        self._sink.remember(self._state)
+        await self._subscription.add_items(state, found, timestamp_trigger=trigger)
+        self._inbox.state = replace(state, ready=True)
+        self._sink.remember(self._inbox.state)
 
     async def _republish_until(self, end: int | None) -> None:
-        """Ask again for the messages after the last one: up to `end`, or up to what the server still has."""
-        sequence = following(self._group.last)
-        while end is None or is_before(sequence, end):
-            message = await self._subscription.republish(self._state.subscription, sequence)
+        """Ask again for the messages that have to come next: up to before `end`, or what the server still has."""
+        inbox = self._inbox
+        while end is None or is_before(inbox.next, end):
+            message = await self._subscription.republish(inbox.state.subscription, inbox.next)
             if message is not None:
-                self._add(message)
-                if len(self._group.observations) > _MOST_AT_ONCE:
-                    self._deliver(complete=False)
+                inbox.add(message)
+                inbox.deliver_if_full()
             elif end is None:
                 return
             else:
-                self._status.count("source", "messages_lost")
-                self._group.lost.update(self._state.signals)
-                self._group.last = sequence
-            sequence = following(sequence)
-
-    def _add(self, message: ua.NotificationMessage) -> None:
-        taken, group = self._decoder.take(message), self._group
-        group.last = message.SequenceNumber
-        group.sequences.append(group.last)
-        group.observations += taken.observations
-        group.closed = group.closed or taken.closed
-        if taken.overflowed:
-            self._status.count("source", "overflows", len(taken.overflowed))
-            group.lost |= taken.overflowed
-        if taken.heartbeat_ms is not None:
-            self._heard = self._monotonic()
-            beat = from_ms(taken.heartbeat_ms) - timedelta(milliseconds=self._profile.settle_ms)
-            self._heartbeat = max(self._heartbeat or beat, beat)
-
-    def _deliver(self, *, complete: bool) -> None:
-        """Store what has come, and only then acknowledge it. A new subscription begins with its first heartbeat."""
-        group, state = self._group, self._state
-        if not group.sequences or (state.fresh and self._heartbeat is None):
-            return
-        stored = replace(state, last_sequence=group.last, ready=True, fresh=False)
-        self._sink.deliver(
-            Delivery(
-                group.observations,
-                self._heartbeat if complete else None,
-                stored,
-                lost=frozenset(group.lost - {""}),
-                fresh=state.fresh,
-            )
-        )
-        self._acknowledge(group.sequences)
-        self.delivered += len(group.observations)
-        self._status.count("source", "notifications", len(group.observations))
-        self._state, self._group = stored, Group(group.last, closed=group.closed)
-
-    def _acknowledge_stored(self, held: Iterable[int]) -> None:
-        """Acknowledge what the server still holds although it is stored: the acknowledgement was lost."""
-        last = self._state.last_sequence
-        self._acknowledged.intersection_update(held)
-        self._acknowledge([one for one in held if one not in self._acknowledged and not is_before(last, one)])
-
-    def _acknowledge(self, sequences: Iterable[int]) -> None:
-        subscription = self._state.subscription
-        for sequence in sequences:
-            self._acknowledged.add(sequence)
-            self._acks.append(ua.SubscriptionAcknowledgement(subscription, sequence))
+                inbox.lose()
 
     async def _drop_pending(self) -> None:
         for task in self._pending:

@@ -1,7 +1,7 @@
 """One subscription on a server: asked for with our own parameters, taken up again, and what the server granted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from asyncua import ua
@@ -24,28 +24,6 @@ class Vanished(Exception):
 
 class NoHeartbeat(Exception):
     """The server gives no proof of life: without it nothing can be metered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """What the server made of our wishes. `refused` holds signals that it does not let us monitor, with its reason."""
-
-    publish_ms: float
-    keep_alive: int
-    lifetime: int
-    sampling_ms: float
-    queue: int
-    refused: dict[str, str]
-
-    def facts(self) -> dict[str, Any]:
-        """For the status. The server keeps values for an agent that is away for `outage_tolerance_seconds`."""
-        queue_seconds = self.queue * self.sampling_ms / 1000
-        return {
-            "publish_ms": self.publish_ms,
-            "sampling_ms": self.sampling_ms,
-            "queue": self.queue,
-            "outage_tolerance_seconds": min(queue_seconds or float("inf"), self.publish_ms * self.lifetime / 1000),
-        }
 
 
 def following(sequence: int) -> int:
@@ -71,7 +49,7 @@ class Subscription:
         remember: Callable[[SubscriptionState], None],
         *,
         timestamp_trigger: bool,
-    ) -> tuple[SubscriptionState, Granted]:
+    ) -> SubscriptionState:
         """A new subscription that begins to send. Its id is stored before anything can flow, so that a kill at any
         moment leaves either nothing on the server or something that the next start finds."""
         answer = await self._create()
@@ -86,18 +64,12 @@ class Subscription:
         }
         if HEARTBEAT in refused:
             raise NoHeartbeat(f"the server does not let us monitor the heartbeat: {refused[HEARTBEAT]}")
-        state = replace(state, ready=True, signals=tuple("" if s in refused else s for s in state.signals))
+        granted = _granted(answer, [item for item in items if item.StatusCode.is_good()]) | {"missing": refused}
+        signals = tuple("" if signal in refused else signal for signal in state.signals)
+        state = replace(state, ready=True, signals=signals, granted=granted)
         remember(state)
         await self.publishing(state.subscription)
-        good = [item for item in items if item.StatusCode.is_good()]
-        return state, Granted(
-            answer.RevisedPublishingInterval,
-            answer.RevisedMaxKeepAliveCount,
-            answer.RevisedLifetimeCount,
-            max(item.RevisedSamplingInterval for item in good),
-            min(item.RevisedQueueSize for item in good),
-            refused,
-        )
+        return state
 
     async def add_items(self, state: SubscriptionState, found: Sequence[Found], *, timestamp_trigger: bool) -> None:
         """Complete a subscription that was interrupted before its items were known to exist."""
@@ -130,6 +102,11 @@ class Subscription:
         except (BadSubscriptionIdInvalid, BadNoSubscription) as error:
             raise Vanished(f"republish refused: {type(error).__name__}") from error
         except BadMessageNotAvailable:
+            return None
+        except (UaStatusCodeError, OSError, TimeoutError):
+            raise
+        except Exception:
+            # It cannot be decoded, now or ever: it is lost, and must not stop what comes after it.
             return None
         return message if message.SequenceNumber == sequence and message.NotificationData else None
 
@@ -187,3 +164,16 @@ class Subscription:
             trigger.Trigger = ua.DataChangeTrigger.StatusValueTimestamp
             wanted.Filter = trigger
         return item
+
+
+def _granted(answer: ua.CreateSubscriptionResult, items: Sequence[ua.MonitoredItemCreateResult]) -> dict[str, Any]:
+    """What the server made of our wishes. It keeps values for an agent that is away for `outage_tolerance_seconds`."""
+    sampling = max(item.RevisedSamplingInterval for item in items)
+    queue = min(item.RevisedQueueSize for item in items)
+    lifetime = answer.RevisedPublishingInterval * answer.RevisedLifetimeCount / 1000
+    return {
+        "publish_ms": answer.RevisedPublishingInterval,
+        "sampling_ms": sampling,
+        "queue": queue,
+        "outage_tolerance_seconds": min(queue * sampling / 1000, lifetime) if sampling > 0 else lifetime,
+    }

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.client.ua_session import UaSession
+from asyncua.common.utils import ServiceError
 
 from machine_agents.config import SourceConfig
 from machine_agents.opcua_source.discovery import NotReached, survey
@@ -126,15 +128,15 @@ def test_what_was_not_stored_is_not_acknowledged_but_comes_again(tmp_path: Path)
     run(test())
 
 
-def keep_sent_messages(server: PlainServer) -> None:
+def keep_sent_messages(server: PlainServer, kept: bool = True) -> None:
     """asyncua's server forgets a message when it republishes it; the standard lets it wait for the acknowledgement."""
     service = server.server.iserver.subscription_service
 
     def republish(params: Any) -> Any:
-        kept = service.subscriptions[params.SubscriptionId]._not_acknowledged_results
-        if params.RetransmitSequenceNumber not in kept:
-            raise ua.UaStatusCodeError(ua.StatusCodes.BadMessageNotAvailable)
-        return kept[params.RetransmitSequenceNumber].NotificationMessage
+        sent = service.subscriptions[params.SubscriptionId]._not_acknowledged_results
+        if not kept or params.RetransmitSequenceNumber not in sent:
+            raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
+        return sent[params.RetransmitSequenceNumber].NotificationMessage
 
     service.republish = republish
 
@@ -155,6 +157,42 @@ def test_a_lost_subscription_is_made_anew_and_the_gap_is_said(tmp_path: Path) ->
                 await until(lambda: 8 in speeds(sink))
             assert status.facts["source"]["gaps"] == 1
             assert speeds(sink) in ([1, 2, 3, 6, 7, 8], [1, 2, 3, 5, 6, 7, 8], [1, 2, 3, 4, 5, 6, 7, 8])
+
+    run(test())
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_answer_lost_on_the_way_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    publish, dropped = UaSession.publish, []
+
+    async def lossy(session: UaSession, acks: Any) -> Any:
+        answer = await publish(session, acks)
+        if speeds(sink) and len(dropped) < 2 and answer.Parameters.NotificationMessage.NotificationData:
+            dropped.append(answer.Parameters.NotificationMessage.SequenceNumber)
+            answer = await publish(session, [])
+        return answer
+
+    sink = Collector()
+    monkeypatch.setattr(UaSession, "publish", lossy)
+
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            keep_sent_messages(server, kept)
+            async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+                for number in range(1, 12):
+                    await write_speeds(server, range(number, number + 1))
+                    await asyncio.sleep(0.05)
+                await until(lambda: 11 in speeds(sink))
+            assert len(dropped) == 2
+            if kept:
+                assert speeds(sink) == list(range(1, 12))
+            else:
+                assert status.facts["source"]["messages_lost"] == 2
+                lost = [delivery.lost for delivery in sink.deliveries if delivery.lost]
+                assert set(lost) == {frozenset({"heartbeat", "power", "spindle.S1.speed"})}
 
     run(test())
 

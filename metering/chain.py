@@ -12,6 +12,7 @@ from metering import ocmf
 from metering.ocmf import BadSignature, PublicKey, Sealed
 from metering.reading import GENESIS, Reading, Reason, Record, TimeQuality
 from metering.spectrum import Spectrum
+from metering.values import Values, is_laid_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +139,9 @@ def _not_after(last: Reading | None, reading: Reading) -> str | None:
 
 def _fallen(later: Mapping[str, int], earlier: Mapping[str, int]) -> str | None:
     """The first register that is lower than before; one that is no more there counts as zero."""
-    try:
-        if not any(map(lt, map(later.__getitem__, earlier), earlier.values())):
-            return None
-    except KeyError:
-        pass
+    if type(earlier) is Values and is_laid_out(later, earlier.codes):
+        lower = list(map(lt, later.values_in_order, earlier.values_in_order))
+        return earlier.codes[lower.index(True)] if True in lower else None
     return next((code for code, value in earlier.items() if later.get(code, 0) < value), None)
 
 

@@ -4,7 +4,7 @@ The format is PostgreSQL's own (documentation of COPY, "Binary Format"; arrays a
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -83,7 +83,7 @@ def _microseconds(moment: datetime) -> int:
     return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def _with_widths(values: list[int], width: int) -> list[int]:
+def _with_widths(values: Sequence[int], width: int) -> list[int]:
     flat = [width] * (2 * len(values))
     flat[1::2] = values
     return flat

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from metering.period import QUARTER_HOUR, Period, quarter_start
@@ -9,6 +10,7 @@ from metering.reading import Reading, Status
 from metering.spectrum import Spectrum, difference
 
 _Key = TypeVar("_Key")
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 class RegisterFell(ValueError):
@@ -52,22 +54,26 @@ def thinned(walk: Iterable[Step]) -> list[Step]:
     Only for readings whose chain is checked: a register that fell and rose again in between is not seen any more.
     """
     kept: list[Step] = []
+    ends = _EVER
     for step in walk:
         merged = step
-        if len(kept) > 1 and _is_between(kept[-2], kept[-1], step):
-            merged = Step(step.reading, added(kept.pop().grown, step.grown), step.replayed)
+        reading = step.reading
+        if len(kept) > 1:
+            between = kept[-1]
+            # Of readings of one moment the first must stay the first.
+            if (
+                between.reading.device_time < reading.device_time <= ends
+                and between.reading.status is Status.GOOD
+                and between.replayed == step.replayed
+            ):
+                merged = Step(reading, added(between.grown, step.grown), step.replayed)
+                kept.pop()
+            else:
+                ends = quarter_start(between.reading.device_time) + QUARTER_HOUR
+        elif kept:
+            ends = quarter_start(kept[0].reading.device_time) + QUARTER_HOUR
         kept.append(merged)
     return kept
-
-
-def _is_between(before: Step, step: Step, after: Step) -> bool:
-    """Whether leaving `step` out changes no quarter hour. Of readings of one moment the first must stay the first."""
-    return (
-        step.reading.status is Status.GOOD
-        and step.replayed == after.replayed
-        and step.reading.device_time < after.reading.device_time
-        and after.reading.device_time <= quarter_start(before.reading.device_time) + QUARTER_HOUR
-    )
 
 
 def intervals(walk: Iterable[Step]) -> Iterator[Interval]:

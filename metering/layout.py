@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from metering.reading import Reading
 from metering.spectrum import Spectrum
+from metering.values import Values, is_laid_out
 
 _KEY_BITS = 17
 
@@ -20,17 +21,20 @@ class Layout:
         """The layout with the codes and spindles that `readings` bring added at its end."""
         codes, spindles = dict.fromkeys(self.codes), dict.fromkeys(self.spindles)
         for reading in readings:
-            if not reading.registers.keys() <= codes.keys():
+            registers = reading.registers
+            if not is_laid_out(registers, self.codes) and not registers.keys() <= codes.keys():
                 codes.update(dict.fromkeys(reading.registers))
             for spindle, _ in reading.spectrum:
                 spindles[spindle] = None
         return Layout(tuple(codes), tuple(spindles))
 
-    def values(self, registers: Mapping[str, int]) -> list[int]:
+    def values(self, registers: Mapping[str, int]) -> Sequence[int]:
+        if is_laid_out(registers, self.codes):
+            return registers.values_in_order
         return [registers.get(code, 0) for code in self.codes]
 
-    def registers(self, values: Sequence[int]) -> dict[str, int]:
-        return dict(zip(self.codes, values, strict=False))
+    def registers(self, values: Sequence[int]) -> Values:
+        return Values(self.codes[: len(values)], values)
 
     def cells(self, spectrum: Spectrum) -> tuple[list[int], list[int]]:
         """Spindle and cell in one integer each, rising; and their milliseconds."""

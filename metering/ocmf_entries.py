@@ -27,7 +27,7 @@ class Entries:
     """Readings by parts: `heads` are (TM, TX or None, ST or None), `codes` and `values` of each reading's registers."""
 
     heads: list[tuple[Any, Any, Any]]
-    codes: list[Sequence[str]]
+    codes: list[tuple[str, ...]]
     values: list[list[int]]
 
 
@@ -51,7 +51,7 @@ def scan(payload: str) -> tuple[str, Entries] | None:
     heads = _heads(between, width, inner, tail + ",")
     if heads is None:
         return None
-    codes = [match[1] for match in registers if match]
+    codes = tuple(match[1] for match in registers if match)
     _check_registers(codes, [match[2] for match in registers if match], 0)
     numbers = _checked(list(map(int, values)))
     rows = [numbers[start : start + width] for start in range(0, len(numbers), width)]
@@ -86,7 +86,7 @@ def from_json(entries: Any) -> Entries:
     read = Entries([], [], [])
     values = _checked([entry["RV"] for entry in entries])
     for start, end in pairwise([*starts, len(entries)]):
-        codes = [entry["RI"] for entry in entries[start:end]]
+        codes = tuple(entry["RI"] for entry in entries[start:end])
         _check_registers(codes, [entry["RU"] for entry in entries[start:end]], start)
         read.heads.append(_head(entries[start], start))
         read.codes.append(codes)

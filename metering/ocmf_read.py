@@ -10,6 +10,7 @@ from metering.ocmf_entries import Entries
 from metering.ocmf_fields import FORMAT_VERSION, MAX_READINGS, OcmfError
 from metering.period import Period
 from metering.reading import Reading, Reason, Record, Status
+from metering.values import Values
 
 _REQUIRED = {"FV", "GI", "GS", "PG", "MM", "MS", "IS", "IT", "XP", "XR", "XS", "RD"}
 _KNOWN = _REQUIRED | {"XG", "XC"}
@@ -99,7 +100,7 @@ def _readings(body: Mapping[str, Any], entries: Entries) -> tuple[Reading, ...]:
         time, quality = fields.read_stamp(tm, f"TM of reading {index}")
         reason = _choice(_REASONS, tx, reason, f"TX of reading {index}")
         status = _choice(_STATUSES, st, status, f"ST of reading {index}")
-        registers = dict(zip(entries.codes[index], entries.values[index], strict=True))
+        registers = Values(entries.codes[index], entries.values[index])
         spectrum = fields.read_cells(cells[index], f"XC[{index}]")
         readings.append(Reading(first + index, time, quality, reason, status, registers, spectrum, gaps.get(index)))
     return tuple(readings)

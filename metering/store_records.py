@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy import ColumnElement, func, text
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, SQLModel, col, select, update
+from sqlmodel import Session, col, select
 
 from metering.chain import Chain
 from metering.columns import RowMaker, copy_readings
@@ -18,11 +17,21 @@ from metering.layout import Layout
 from metering.machine import Agent, Meter, refused_id
 from metering.ocmf import Sealed
 from metering.period import Period
+from metering.quick import (
+    ADD_RECORD,
+    LAYOUT,
+    LOCK_CHAIN,
+    MOVE_CHAIN,
+    ONE_READING,
+    READING_COLUMNS,
+    READINGS_BEFORE,
+    WIDEN_LAYOUT,
+    driver,
+    run,
+    run_many,
+)
 from metering.reading import Reading, Reason, Status, TimeQuality
-from metering.tables import MeterRow, ReadingRow, RecordRow, RefusedRecordRow
-
-# Bare tables where rows are only written or locked: what the session remembers of them would be stale or in the way.
-_AGENT, _METER, _RECORD = (SQLModel.metadata.tables[name] for name in ("agent", "meter", "record"))
+from metering.tables import ReadingRow, RecordRow, RefusedRecordRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +60,15 @@ class RecordStore:
 
     def lock_chain(self, agent: Agent) -> tuple[Chain, Layout]:
         """The end of the agent's chain and its meter's layout, locked until the transaction ends."""
-        end = _AGENT.c.pagination, _AGENT.c.sequence, _AGENT.c.digest, _AGENT.c.spectrum_cells, _AGENT.c.spectrum_ms
-        locked = sa.select(*end).where(_AGENT.c.id == agent.id).with_for_update()
-        pagination, sequence, digest, cells, ms = self._session.execute(locked).one()
+        # Statement by statement: what another transaction stored while this one waited for the lock must be seen.
+        pagination, sequence, digest, cells, ms = run(self._session, LOCK_CHAIN, [agent.id])[0]
         layout = self.layout(agent.meter_id)
         last = self.reading(agent.meter_id, sequence, layout) if sequence else None
         spectrum = layout.spectrum(cells, ms)
         return Chain(str(agent.id), agent.meter_serial, pagination, digest, last, spectrum), layout
 
     def layout(self, meter_id: UUID) -> Layout:
-        codes, spindles = self._session.exec(
-            select(MeterRow.register_codes, MeterRow.spindles).where(MeterRow.id == meter_id)
-        ).one()
+        codes, spindles = run(self._session, LAYOUT, [meter_id])[0]
         return Layout(tuple(codes), tuple(spindles))
 
     def digests(self, meter_id: UUID, paginations: Sequence[int]) -> dict[int, str]:
@@ -82,20 +88,12 @@ class RecordStore:
         """Store what the chain took, and the chain's new end, under the lock of `lock_chain`; the layout thereafter."""
         wider = layout.with_readings(step.reading for one in accepted for step in one.steps)
         if wider != layout:
-            values = {"register_codes": list(wider.codes), "spindles": list(wider.spindles)}
-            self._session.execute(update(_METER).where(_METER.c.id == agent.meter_id).values(**values))
-        self._session.execute(insert(_RECORD), [_record_values(agent, one.sealed, now) for one in accepted])
-        copy_readings(self._driver(), _rows(agent, accepted, wider))
+            run(self._session, WIDEN_LAYOUT, [list(wider.codes), list(wider.spindles), agent.meter_id])
+        run_many(self._session, ADD_RECORD, [_record_values(agent, one.sealed, now) for one in accepted])
+        copy_readings(driver(self._session), _rows(agent, accepted, wider))
         cells, ms = wider.cells(chain.spectrum)
-        end = {
-            "pagination": chain.pagination,
-            "sequence": chain.last.sequence if chain.last else 0,
-            "digest": chain.digest,
-            "spectrum_cells": cells,
-            "spectrum_ms": ms,
-            "last_seen_at": now,
-        }
-        self._session.execute(update(_AGENT).where(_AGENT.c.id == agent.id).values(**end))
+        sequence = chain.last.sequence if chain.last else 0
+        run(self._session, MOVE_CHAIN, [chain.pagination, sequence, chain.digest, cells, ms, now, agent.id])
         return wider
 
     def add_refused(self, agent: Agent, refused: Sequence[Refused], *, now: datetime) -> None:
@@ -127,8 +125,8 @@ class RecordStore:
 
     def reading(self, meter_id: UUID, sequence: int, layout: Layout | None = None) -> Reading | None:
         """One reading, without its spectrum."""
-        found = self._steps(meter_id, [ReadingRow.sequence == sequence], layout)
-        return found[0].reading if found else None
+        found = run(self._session, ONE_READING, [meter_id, sequence])
+        return _step(found[0], layout or self.layout(meter_id)).reading if found else None
 
     def latest(self, meter_id: UUID) -> Step | None:
         """The newest reading that may be seen."""
@@ -146,10 +144,8 @@ class RecordStore:
 
     def steps_before(self, meter_id: UUID, sequence: int, start: datetime, *, layout: Layout) -> list[Step]:
         """The readings below `sequence` from the last at or before `start` on."""
-        time = col(ReadingRow.device_time)
-        last = select(func.max(time)).where(ReadingRow.meter_id == meter_id, time <= start).scalar_subquery()
-        bounds = [col(ReadingRow.sequence) < sequence, time >= func.coalesce(last, text("'-infinity'"))]
-        return self._steps(meter_id, bounds, layout)
+        rows = run(self._session, READINGS_BEFORE, [meter_id, sequence, meter_id, start])
+        return [_step(row, layout) for row in rows]
 
     def texts(self, meter_id: UUID, first_sequence: int, last_sequence: int) -> list[str]:
         """The sealed texts that hold these readings, in order."""
@@ -180,23 +176,8 @@ class RecordStore:
         query = select(*_COLUMNS).where(ReadingRow.meter_id == meter_id, *conditions)
         return [_step(row, layout) for row in self._session.execute(query.order_by(col(ReadingRow.sequence)))]
 
-    def _driver(self) -> Any:
-        return self._session.connection().connection.driver_connection
 
-
-_COLUMNS: tuple[Any, ...] = (
-    ReadingRow.sequence,
-    ReadingRow.device_time,
-    ReadingRow.time_quality,
-    ReadingRow.reason,
-    ReadingRow.status,
-    ReadingRow.registers,
-    ReadingRow.gap_start,
-    ReadingRow.gap_end,
-    ReadingRow.spectrum_cells,
-    ReadingRow.spectrum_ms,
-    ReadingRow.replayed,
-)
+_COLUMNS: tuple[Any, ...] = tuple(getattr(ReadingRow, name) for name in READING_COLUMNS.split(", "))
 
 
 def _step(row: Any, layout: Layout) -> Step:
@@ -213,20 +194,11 @@ def _step(row: Any, layout: Layout) -> Step:
     return Step(reading, layout.spectrum(cells, ms), replayed)
 
 
-def _record_values(agent: Agent, sealed: Sealed, now: datetime) -> dict[str, Any]:
+def _record_values(agent: Agent, sealed: Sealed, now: datetime) -> list[Any]:
     record = sealed.record
-    return {
-        "meter_id": agent.meter_id,
-        "pagination": record.pagination,
-        "owner_id": agent.owner_id,
-        "agent_id": agent.id,
-        "digest": sealed.digest,
-        "first_sequence": record.readings[0].sequence,
-        "last_sequence": record.readings[-1].sequence,
-        "replayed": record.replayed,
-        "text": sealed.text,
-        "recorded_at": now,
-    }
+    span = record.readings[0].sequence, record.readings[-1].sequence
+    first = [agent.meter_id, record.pagination, agent.owner_id, agent.id, sealed.digest]
+    return [*first, *span, record.replayed, sealed.text, now]
 
 
 def _rows(agent: Agent, accepted: Iterable[Accepted], layout: Layout) -> Iterable[bytes]:

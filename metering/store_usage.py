@@ -6,27 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_
-from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, SQLModel, col, select, update
+from sqlmodel import Session, col, select
 
 from metering.layout import Layout
 from metering.period import QUARTER_HOUR, Period, quarter_start
+from metering.quick import ADD_USAGE, CURRENT_USAGE, GROW_USAGE, SUPERSEDE_USAGE, USAGE_FIGURES, run, run_many
 from metering.tables import AgentRow, MeterRow, UsageRow
 from metering.usage import Usage
 
-# The bare table: what is written here must not be remembered by the session.
-_USAGE = SQLModel.metadata.tables["usage"]
-_FIGURES = (
-    "from_at",
-    "until_at",
-    "deltas",
-    "spectrum_cells",
-    "spectrum_ms",
-    "substitute",
-    "replayed",
-    "first_sequence",
-    "last_sequence",
-)
+_DELTAS = USAGE_FIGURES.split(", ").index("deltas")
 
 
 class UsageStore:
@@ -76,44 +64,39 @@ class UsageStore:
         if not figures:
             return
         current = self._current(meter_id, min(figures), max(figures))
-        fresh: list[dict[str, Any]] = []
-        common = {"meter_id": meter_id, "owner_id": owner_id, "recorded_at": now}
+        fresh: list[list[Any]] = []
         for starts_at, values in figures.items():
             is_open = complete_until is not None and starts_at + QUARTER_HOUR > complete_until
-            there = current.get(starts_at)
-            if there is None:
-                fresh.append({**common, **values, "starts_at": starts_at, "revision": 1, "is_open": is_open})
-            elif there.is_open:
-                self._change(there, {**values, "is_open": is_open, "recorded_at": now})
-            elif _differs(there, values):
-                self._change(there, {"superseded_at": now})
-                revision = there.revision + 1
-                fresh.append({**common, **values, "starts_at": starts_at, "revision": revision, "is_open": is_open})
+            revision, was_open, known = current.get(starts_at, (0, False, []))
+            key = [meter_id, starts_at, revision]
+            if was_open:
+                run(self._session, GROW_USAGE, [now, is_open, *values, *key])
+            elif not revision or _differ(known, values):
+                if revision:
+                    run(self._session, SUPERSEDE_USAGE, [now, *key])
+                fresh.append([meter_id, owner_id, now, starts_at, revision + 1, is_open, *values])
         if fresh:
-            self._session.execute(insert(_USAGE), fresh)
+            run_many(self._session, ADD_USAGE, fresh)
 
-    def _current(self, meter_id: UUID, first: datetime, last: datetime) -> dict[datetime, Any]:
-        of_meter = (_USAGE.c.meter_id == meter_id, _USAGE.c.superseded_at.is_(None))
-        query = select(*_USAGE.c).where(*of_meter, _USAGE.c.starts_at >= first, _USAGE.c.starts_at <= last)
-        return {found.starts_at: found for found in self._session.execute(query)}
-
-    def _change(self, there: Any, values: dict[str, Any]) -> None:
-        key = (_USAGE.c.meter_id, _USAGE.c.starts_at, _USAGE.c.revision)
-        same = [column == getattr(there, column.name) for column in key]
-        self._session.execute(update(_USAGE).where(*same).values(**values))
+    def _current(self, meter_id: UUID, first: datetime, last: datetime) -> dict[datetime, tuple[int, bool, list[Any]]]:
+        """Revision, openness and figures of the current rows."""
+        rows = run(self._session, CURRENT_USAGE, [meter_id, first, last])
+        return {starts_at: (revision, is_open, figures) for starts_at, revision, is_open, *figures in rows}
 
 
-def _figures(usage: Usage, layout: Layout) -> dict[str, Any]:
+def _figures(usage: Usage, layout: Layout) -> list[Any]:
+    """In the order of USAGE_FIGURES."""
     cells, ms = layout.cells(usage.spectrum)
-    values = (usage.period.start, usage.period.end, layout.values(usage.deltas), cells, ms)
-    return dict(zip(_FIGURES, (*values, usage.substitute, usage.replayed, *usage.evidence), strict=True))
+    period = usage.period
+    values = (list(layout.values(usage.deltas)), cells, ms, usage.substitute, usage.replayed)
+    return [period.start, period.end, *values, *usage.evidence]
 
 
-def _differs(row: Any, values: dict[str, Any]) -> bool:
+def _differ(known: list[Any], values: list[Any]) -> bool:
     """A later layout only adds registers at the end: zeros there change nothing."""
-    stored = {name: getattr(row, name) for name in _FIGURES}
-    stored["deltas"] = stored["deltas"] + [0] * (len(values["deltas"]) - len(stored["deltas"]))
-    return stored != values
+    widened = [*known]
+    widened[_DELTAS] = known[_DELTAS] + [0] * (len(values[_DELTAS]) - len(known[_DELTAS]))
+    return widened != values
 
 
 def _usage(row: UsageRow, layout: Layout, serial: str) -> Usage:

@@ -136,8 +136,6 @@ def _records() -> None:
         moment("recorded_at"),
         sa.Index("ix_record_sequence", "meter_id", "last_sequence"),
     )
-    # Compressing long texts would cost more than storing all else of them.
-    op.execute("ALTER TABLE record ALTER COLUMN text SET STORAGE EXTERNAL")
     op.create_table(
         "refused_record",
         uuid("id", primary_key=True),

@@ -1,0 +1,67 @@
+"""The statements that every upload runs, given to the driver as they are.
+
+Everything else in the stores is built by SQLAlchemy; here its share would be longer than the database's own.
+"""
+
+# ruff: noqa: S608 (only names of columns are put together here)
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlmodel import Session
+
+READING_COLUMNS = (
+    "sequence, device_time, time_quality, reason, status, registers, gap_start, gap_end, "
+    "spectrum_cells, spectrum_ms, replayed"
+)
+USAGE_FIGURES = (
+    "from_at, until_at, deltas, spectrum_cells, spectrum_ms, substitute, replayed, first_sequence, last_sequence"
+)
+LOCK_CHAIN = "SELECT pagination, sequence, digest, spectrum_cells, spectrum_ms FROM agent WHERE id = %s FOR UPDATE"
+MOVE_CHAIN = (
+    "UPDATE agent SET pagination = %s, sequence = %s, digest = %s, spectrum_cells = %s, spectrum_ms = %s, "
+    "last_seen_at = %s WHERE id = %s"
+)
+LAYOUT = "SELECT register_codes, spindles FROM meter WHERE id = %s"
+WIDEN_LAYOUT = "UPDATE meter SET register_codes = %s, spindles = %s WHERE id = %s"
+ADD_RECORD = (
+    "INSERT INTO record (meter_id, pagination, owner_id, agent_id, digest, first_sequence, last_sequence, replayed, "
+    "text, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+ONE_READING = f"SELECT {READING_COLUMNS} FROM reading WHERE meter_id = %s AND sequence = %s"
+READINGS_BEFORE = (
+    f"SELECT {READING_COLUMNS} FROM reading WHERE meter_id = %s AND sequence < %s AND device_time >= coalesce("
+    "(SELECT max(device_time) FROM reading WHERE meter_id = %s AND device_time <= %s), '-infinity') ORDER BY sequence"
+)
+CURRENT_USAGE = (
+    f"SELECT starts_at, revision, is_open, {USAGE_FIGURES} FROM usage "
+    "WHERE meter_id = %s AND starts_at BETWEEN %s AND %s AND superseded_at IS NULL"
+)
+ADD_USAGE = (
+    f"INSERT INTO usage (meter_id, owner_id, recorded_at, starts_at, revision, is_open, {USAGE_FIGURES}) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+GROW_USAGE = (
+    "UPDATE usage SET recorded_at = %s, is_open = %s, from_at = %s, until_at = %s, deltas = %s, spectrum_cells = %s, "
+    "spectrum_ms = %s, substitute = %s, replayed = %s, first_sequence = %s, last_sequence = %s "
+    "WHERE meter_id = %s AND starts_at = %s AND revision = %s"
+)
+SUPERSEDE_USAGE = "UPDATE usage SET superseded_at = %s WHERE meter_id = %s AND starts_at = %s AND revision = %s"
+
+
+def driver(session: Session) -> Any:
+    """The session's psycopg connection, in the session's transaction."""
+    return session.connection().connection.driver_connection
+
+
+def run(session: Session, statement: str, values: Sequence[Any]) -> list[Any]:
+    """Run one statement; its rows, if it gives any."""
+    with driver(session).cursor(binary=True) as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def run_many(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run one statement for each row of values."""
+    with driver(session).cursor() as cursor:
+        cursor.executemany(statement, rows)

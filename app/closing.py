@@ -18,13 +18,13 @@ from metering.period import Period
 from metering.store import MeteringStore
 
 
-def close(database: Database, period: Period, *, now: datetime) -> Closing:
-    """Close `period` for all leases in one transaction."""
+def close(database: Database, period: Period, *, now: datetime, lessor: UUID | None = None) -> Closing:
+    """Close `period` for all leases, or those of one lessor, in one transaction."""
     with database.transaction(Role.WORKER) as session:
-        return close_in(session, period, now=now)
+        return close_in(session, period, now=now, lessor=lessor)
 
 
-def close_in(session: Session, period: Period, *, now: datetime) -> Closing:
+def close_in(session: Session, period: Period, *, now: datetime, lessor: UUID | None = None) -> Closing:
     """Close `period` within the session's transaction."""
     return close_period.close_period(
         period,
@@ -34,6 +34,7 @@ def close_in(session: Session, period: Period, *, now: datetime) -> Closing:
         parties=PartyStore(session),
         invoicing=InvoiceStore(session),
         now=now,
+        lessor=lessor,
     )
 
 

@@ -1,5 +1,6 @@
 """The service: one Litestar application of pages and API over one database."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,18 +8,22 @@ from pathlib import Path
 import js_lib_htmx
 from litestar import Litestar, Request, Response, Router, get
 from litestar.config.compression import CompressionConfig
-from litestar.contrib.jinja import JinjaTemplateEngine
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.logging.config import LoggingConfig
 from litestar.openapi import OpenAPIConfig
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
-from app import api, clock, pages, problems, security
+from app import clock, problems, security
+from app.api import agents, keys, readings, statements, stripe_events
 from app.database import Database, Role
+from app.pages import finance, invoices, live, maker, meters, sign_in, sme
 from app.paying import gateway_of
 from app.settings import Settings, load
 
+_PARTS = (sign_in, maker, sme, finance, invoices, meters, live, agents, readings, statements, stripe_events, keys)
 _HERE = Path(__file__).parent
 _HTMX = Path(js_lib_htmx.__file__).parent / "static" / "htmx"
 
@@ -32,20 +37,42 @@ def create_app(settings: Settings | None = None, *, database: Database | None = 
     database = database or Database(settings.run_url, pool=settings.database_pool)
     database.check()
     secret = security.load_secret(settings.secret_file)
+    over_https = settings.base_url.startswith("https:")
     return Litestar(
-        route_handlers=[*pages.route_handlers, *api.route_handlers, health, *_static()],
+        route_handlers=[health, *_static(), *(each for part in _PARTS for each in part.route_handlers)],
         dependencies={"viewer": Provide(security.viewer_of, sync_to_thread=False)},
-        state=State({"settings": settings, "database": database, "gateway": gateway_of(settings)}),
+        state=_state(settings, database),
         template_config=TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEngine),
-        middleware=[security.session_config(secret).middleware],
-        csrf_config=security.csrf_config(secret),
-        compression_config=CompressionConfig(backend="gzip"),
+        middleware=[security.session_config(secret, over_https=over_https).middleware],
+        csrf_config=security.csrf_config(secret, over_https=over_https),
+        # Compressed, live events would wait until a block is full.
+        compression_config=CompressionConfig(backend="gzip", exclude=[live.PATH]),
         exception_handlers=problems.exception_handlers(),
         response_headers=security.headers(settings.stripe_checkout_origin),
         openapi_config=OpenAPIConfig(title="SpindleShare", version="1"),
+        logging_config=_logging(),
         lifespan=[_jobs],
         on_shutdown=[database.close],
     )
+
+
+def _state(settings: Settings, database: Database) -> State:
+    """What handlers find at `request.app.state`. `closing` is set when the server begins to stop."""
+    return State(
+        {
+            "settings": settings,
+            "database": database,
+            "gateway": gateway_of(settings),
+            "platform_key": security.load_key(settings.key_file),
+            "closing": asyncio.Event(),
+        }
+    )
+
+
+def _logging() -> LoggingConfig:
+    """Our own words to the operator; of libraries only what went wrong."""
+    ours = {"level": "INFO", "handlers": ["queue_listener"], "propagate": False}
+    return LoggingConfig(root={"level": "WARNING", "handlers": ["queue_listener"]}, loggers={"app": ours})
 
 
 @contextlib.asynccontextmanager

@@ -14,21 +14,49 @@ from litestar.response import Redirect, Template
 from litestar.types import ExceptionHandlersMap
 
 from app.paying import NoCardPayments
-from app.security import NotAllowed, NotSignedIn
-from billing.accounting.store import PeriodClosed
-from billing.invoicing.store import UnknownInvoice
+from app.security import NotAllowed, NotSignedIn, maybe_viewer
+from billing.accounting.store import BookedDifferently, PeriodClosed
+from billing.capacity.booking import OffTheGrid
+from billing.capacity.store import UnknownLease
+from billing.invoicing.billing_period import UnreadablePeriod
+from billing.invoicing.bundle import NotIssued
+from billing.invoicing.close_period import BilledAlready
+from billing.invoicing.invoice import WrongStatus
+from billing.invoicing.issue_invoice import OnHold
+from billing.invoicing.store import NotStorable, UnknownInvoice
+from billing.money import CurrencyMismatch
 from billing.payments.bank_store import UnknownTransaction
 from billing.payments.match_transactions import CannotMatch
 from billing.payments.settle import NothingOpen
 from billing.payments.start_checkout import PaymentUnderWay
 from billing.payments.statement import StatementRefused
 from billing.payments.stripe_gateway import BadSignature, StripeRefused, StripeUnavailable
+from billing.pricing.store import UnknownTariff
+from metering.evidence import NoEvidence
+from metering.parties.store import UnknownParty
+from metering.period import PeriodError
+from metering.store import UnknownMeter
 
 log = logging.getLogger(__name__)
 
 # What a room's exception is to a person: status, title, what to do. The message is the exception's own.
 KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownInvoice: (404, "No such invoice", "Choose one from the list of invoices."),
+    UnknownLease: (404, "No such lease", "Choose one of your own leases, or a machine that can be booked."),
+    UnknownMeter: (404, "No such meter", "Follow a link from a machine or an invoice of yours."),
+    UnknownParty: (404, "No such organisation", "Check the address."),
+    UnknownTariff: (404, "No such tariff", "Ask the machine's lessor for the tariff in force."),
+    NoEvidence: (404, "No evidence", "Ask the machine's lessor whether its agent still sends readings."),
+    PeriodError: (400, "Not a stretch of time", "Give an end that lies after the start."),
+    OffTheGrid: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
+    UnreadablePeriod: (400, "Not a period", "Give two days, the second after the first."),
+    OnHold: (409, "On hold", "Settle the reason, release the hold, then release the invoice."),
+    WrongStatus: (409, "Not possible now", "Look at the invoice's state."),
+    NotIssued: (409, "Not issued yet", "Release the invoice first: evidence is made of what is frozen."),
+    BilledAlready: (409, "Billed already", "Close a period that follows the last one billed."),
+    BookedDifferently: (409, "Booked differently before", "Reverse the earlier entry first."),
+    NotStorable: (422, "Beyond what can be kept", "Check the amounts."),
+    CurrencyMismatch: (422, "Two currencies", "Choose an invoice in the currency of the payment."),
     UnknownTransaction: (404, "No such bank line", "Choose one from the list of bank lines."),
     NothingOpen: (409, "Nothing to pay", "The invoice needs no payment; look at how it was settled."),
     PaymentUnderWay: (409, "Payment under way", "Load the invoice's page again in a moment."),
@@ -67,7 +95,12 @@ def respond(request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
             "what_to_do": problem.what_to_do,
         }
         return Response(body, status_code=problem.status, media_type="application/problem+json")
-    context = {"title": problem.title, "detail": problem.detail, "what_to_do": problem.what_to_do}
+    context = {
+        "title": problem.title,
+        "detail": problem.detail,
+        "what_to_do": problem.what_to_do,
+        "viewer": maybe_viewer(request),
+    }
     return Template("problem.html", context=context, status_code=problem.status)
 
 
@@ -84,7 +117,7 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 
 def _known(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    status, title, what_to_do = KNOWN[type(error)]
+    status, title, what_to_do = next(KNOWN[kind] for kind in type(error).__mro__ if kind in KNOWN)
     return respond(request, Problem(status, title, str(error) or str(type(error).__doc__), what_to_do))
 
 

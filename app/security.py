@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from uuid import UUID
 
 from litestar import Request
 from litestar.config.csrf import CSRFConfig
+from litestar.di import NamedDependency
 from litestar.middleware.session.client_side import CookieBackendConfig
+
+from metering import signing
 
 SESSION_SECONDS = 12 * 3600
 _SECRET_BYTES = 32
@@ -97,33 +101,65 @@ def viewer_of(request: Request[Any, Any, Any]) -> Viewer:
     return Viewer.from_session(request.session)
 
 
+SignedIn = NamedDependency[Viewer]
+"""The viewer as a handler's parameter: its request is answered only for somebody who is signed in."""
+
+
+def maybe_viewer(request: Request[Any, Any, Any]) -> Viewer | None:
+    """The signed-in viewer where there is one, for pages that everybody may see."""
+    session = request.scope.get("session")
+    return Viewer.from_session(session) if isinstance(session, dict) and "user_id" in session else None
+
+
 def only(viewer: Viewer, *roles: str) -> None:
     """Refuse a viewer whose role is not among `roles`."""
     if viewer.role not in roles:
         raise NotAllowed
 
 
-def session_config(secret: bytes) -> CookieBackendConfig:
+def session_config(secret: bytes, *, over_https: bool) -> CookieBackendConfig:
     """Encrypted session cookie: http-only, same-site, gone after half a day."""
     return CookieBackendConfig(
-        secret=secret, max_age=SESSION_SECONDS, httponly=True, samesite="lax", key="spindleshare"
+        secret=secret,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=over_https,
+        key="spindleshare",
+        exclude=["^/static/"],
     )
 
 
-def csrf_config(secret: bytes) -> CSRFConfig:
+def csrf_config(secret: bytes, *, over_https: bool) -> CSRFConfig:
     """A token in every form; the API under /api proves itself by its own signatures and tokens."""
-    return CSRFConfig(secret=secret.hex(), cookie_name="spindleshare-form", cookie_httponly=True, exclude=["^/api/"])
+    return CSRFConfig(
+        secret=secret.hex(),
+        cookie_name="spindleshare-form",
+        cookie_httponly=True,
+        cookie_secure=over_https,
+        exclude=["^/api/", "^/static/"],
+    )
 
 
 def load_secret(file: Path) -> bytes:
     """The installation's session secret; made on first use, readable by its owner only."""
+    return _made_once(file, lambda: secrets.token_bytes(_SECRET_BYTES))
+
+
+def load_key(file: Path) -> signing.PrivateKey:
+    """The platform's key, which signs evidence bundles; made on first use like the secret. Raises BadKey."""
+    pem = _made_once(file, lambda: signing.private_to_pem(signing.new_key()).encode())
+    return signing.private_from_pem(pem.decode())
+
+
+def _made_once(file: Path, make: Callable[[], bytes]) -> bytes:
     try:
         return file.read_bytes()
     except FileNotFoundError:
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
         temporary.touch(mode=0o600)
-        temporary.write_bytes(secrets.token_bytes(_SECRET_BYTES))
+        temporary.write_bytes(make())
         # Where another process was first, both must use the one that is there.
         with contextlib.suppress(FileExistsError):
             file.hardlink_to(temporary)

@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     # How users reach the service, for links that leave it (card checkout, documents); empty: http://host:port.
     public_url: str = ""
     session_secret_file: Path | None = None
+    # PEM, P-256: signs evidence bundles. Made on first use; every service process needs the same one.
+    platform_key_file: Path | None = None
     zone: Zone = "Europe/Berlin"
     stripe_key: SecretStr = SecretStr("")
     # Empty: Stripe itself. The demo and the tests point it at the local stand-in.
@@ -86,6 +88,10 @@ class Settings(BaseSettings):
     @property
     def secret_file(self) -> Path:
         return self.session_secret_file or self.data_folder / "session.secret"
+
+    @property
+    def key_file(self) -> Path:
+        return self.platform_key_file or self.data_folder / "platform-key.pem"
 
     @property
     def base_url(self) -> str:

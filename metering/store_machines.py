@@ -1,5 +1,7 @@
 """Machines, meters, agents, enrolment codes and access: their rows and values."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +16,14 @@ from metering.tables import AgentRow, EnrolmentCodeRow, MachineRow, MeterAccessR
 
 class UnknownMeter(LookupError):
     """There is no such machine or meter, or it is not yours to see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far a meter's chain has come: its newest reading's number, and when its agent last sent one."""
+
+    sequence: int
+    heard_at: datetime | None
 
 
 class MachineStore:
@@ -123,13 +133,18 @@ class MachineStore:
     def agent_by_token(self, token_hash: str) -> Agent | None:
         return self._agent(AgentRow.token_hash == token_hash)
 
+    def agents(self) -> list[Agent]:
+        """Every agent that may be seen, by id."""
+        return [_agent(*found) for found in self._session.exec(_AGENTS.order_by(col(AgentRow.id)))]
+
+    def heads(self, meters: Iterable[UUID]) -> dict[UUID, Head]:
+        """How far each of these meters has come, in one cheap question; a meter without an agent is left out."""
+        columns = (AgentRow.meter_id, AgentRow.sequence, AgentRow.last_seen_at)
+        query = select(*columns).where(col(AgentRow.meter_id).in_(list(meters)))
+        return {meter: Head(sequence, heard_at) for meter, sequence, heard_at in self._session.exec(query)}
+
     def _agent(self, condition: bool) -> Agent | None:
-        found = self._session.exec(
-            select(AgentRow, MeterRow.serial, MachineRow.model)
-            .join(MeterRow, col(MeterRow.id) == col(AgentRow.meter_id))
-            .join(MachineRow, col(MachineRow.id) == col(MeterRow.machine_id))
-            .where(condition)
-        ).first()
+        found = self._session.exec(_AGENTS.where(condition)).first()
         return _agent(*found) if found else None
 
     def grant_access(
@@ -150,6 +165,13 @@ class MachineStore:
         )
         changed = {"during": statement.excluded.during, "recorded_at": now}
         self._session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+_AGENTS = (
+    select(AgentRow, MeterRow.serial, MachineRow.model)
+    .join(MeterRow, col(MeterRow.id) == col(AgentRow.meter_id))
+    .join(MachineRow, col(MachineRow.id) == col(MeterRow.machine_id))
+)
 
 
 def _machine(row: MachineRow) -> Machine:

@@ -9,7 +9,7 @@ from litestar.params import RawBody
 
 from app import clock, paying
 from app.problems import Problem
-from app.security import Viewer, only
+from app.security import SignedIn, only
 from billing.payments.import_statement import ImportedStatement
 from billing.payments.match_transactions import Matched, Proposed
 from billing.payments.xml_file import LARGEST_BYTES
@@ -55,7 +55,7 @@ class StatementTaken(msgspec.Struct):
 
 
 @post("/api/bank/statements", status_code=200, sync_to_thread=True, request_max_body_size=LARGEST_BYTES)
-def upload(request: Request[Any, Any, State], viewer: Viewer, body: RawBody) -> StatementTaken:
+def upload(request: Request[Any, Any, State], viewer: SignedIn, body: RawBody) -> StatementTaken:
     """Import a camt.053 file (the request's body) for the viewer's organisation, and match what is unique and exact."""
     only(viewer, "finance", "maker")
     _refuse_other_types(request)

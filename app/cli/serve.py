@@ -1,6 +1,7 @@
 """`spindleshare serve`: the web service in this process, with the embedded database where no other is given."""
 
 import errno
+import signal
 import socket
 from typing import Annotated
 
@@ -38,21 +39,26 @@ def serve(
         if migrate:
             migrations.upgrade(installation.migrate_url(urls), urls.run)
         _check_head(installation.revision(urls), migrations.head())
-        import uvicorn
-
         from app.main import create_app
+        from app.server import Server
 
         found = {"host": bound_host, "port": bound_port, "run_url": urls.run, "migrate_url": urls.migrate}
         in_force: Settings = chosen.model_copy(update=found)
-        server = uvicorn.Server(uvicorn.Config(create_app(in_force), log_level="warning", lifespan="on"))
+        server = Server(create_app(in_force))
         typer.echo(f"SpindleShare runs at {in_force.base_url} (Ctrl-C stops it)")
-        server.run(sockets=[listening])
+        try:
+            server.run(sockets=[listening])
+        except (KeyboardInterrupt, SystemExit) as end:
+            # uvicorn raises the signal again that it was ended by; for a service that is the orderly end.
+            if isinstance(end, SystemExit) and end.code != 128 + signal.SIGTERM:
+                raise
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; `PortInUse` says what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol by name: asyncio sends answers without delay (TCP_NODELAY) only where it sees that it is TCP.
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((host, port))

@@ -37,12 +37,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class DayChart:
-    """A bar a day; `top` is the label of the highest bar."""
+    """A bar a day, and what they show in words."""
 
     width: int
     bars: tuple[Bar, ...]
-    top: str
     label: str
+    has_outside: bool
 
 
 def day_chart(days: Sequence[Day]) -> DayChart | None:
@@ -53,7 +53,8 @@ def day_chart(days: Sequence[Day]) -> DayChart | None:
     slot = _WIDTH // max(len(days), 1)
     bars = tuple(_bar(day, index, slot, highest) for index, day in enumerate(days))
     top = f"{_hours(highest)} h"
-    return DayChart(_WIDTH, bars, top, f"Spindle hours a day from {days[0].day} to {days[-1].day}, at most {top}")
+    label = f"{days[0].day} to {days[-1].day}, at most {top} a day"
+    return DayChart(_WIDTH, bars, label, any(day.outside_ms for day in days))
 
 
 def _bar(day: Day, index: int, slot: int, highest: int) -> Bar:

@@ -61,3 +61,8 @@ def minute(time: datetime, zone: str) -> str:
 def number(value: Decimal | None) -> str:
     """A quantity or price as it was rated, digits grouped."""
     return NOTHING if value is None else f"{value:,f}"
+
+
+def sentence(reason: str) -> str:
+    """A reason as a sentence of its own."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."

@@ -11,6 +11,7 @@ from app.security import Viewer
 from billing.invoicing.invoice import Invoice, PaymentState, Status, payment_state
 from billing.invoicing.line import InvoiceLine, VatSum
 from billing.money import Money
+from billing.payments.reference import printed
 from metering.usage import Usage
 
 
@@ -24,6 +25,7 @@ class Row:
     period: str
     lines: int
     state: State
+    is_open: bool
     due: str
     net: str
     total: str
@@ -82,6 +84,7 @@ class InvoicePage:
     next_step: str
     can_release: bool
     can_pay: bool
+    has_evidence: bool
     currency: str
     lines: tuple[Line, ...]
     net: str
@@ -101,6 +104,7 @@ def row(invoice: Invoice, allocated: Money, *, viewer: Viewer, today: date) -> R
         period=_period(invoice),
         lines=len(invoice.lines),
         state=state(invoice, allocated, today=today),
+        is_open=_is_open(invoice, allocated),
         due=str(invoice.due_date or NOTHING),
         net=f"{amount(invoice.net)} {invoice.currency}",
         total=f"{amount(invoice.total)} {invoice.currency}",
@@ -119,6 +123,11 @@ def state(invoice: Invoice, allocated: Money, *, today: date) -> State:
     return State("partly paid" if paid is PaymentState.PARTLY_PAID else "open", "warn")
 
 
+def _is_open(invoice: Invoice, allocated: Money) -> bool:
+    """Whether somebody is to pay: issued, and not settled in full."""
+    return invoice.status is Status.ISSUED and payment_state(invoice.total, allocated) is not PaymentState.PAID
+
+
 def invoice_page(
     invoice: Invoice,
     allocated: Money,
@@ -126,14 +135,14 @@ def invoice_page(
     viewer: Viewer,
     meters: Mapping[str, UUID],
     usage: Sequence[Usage],
+    by_card: bool,
     today: date,
 ) -> InvoicePage:
-    """The whole invoice; `meters` gives the id behind each meter serial that the evidence names."""
-    open_to_buyer = (
-        invoice.status is Status.ISSUED
-        and invoice.buyer.id == viewer.organisation_id
-        and payment_state(invoice.total, allocated) is not PaymentState.PAID
-    )
+    """The whole invoice; `meters` gives the id behind each meter serial that the evidence names.
+
+    `by_card` says whether card payments are set up.
+    """
+    open_to_buyer = _is_open(invoice, allocated) and invoice.buyer.id == viewer.organisation_id
     releasable = invoice.status in (Status.DRAFT, Status.REVIEW) and invoice.seller.id == viewer.organisation_id
     return InvoicePage(
         id=invoice.id,
@@ -145,9 +154,10 @@ def invoice_page(
         due=str(invoice.due_date or ""),
         reference=invoice.reference or "",
         replayed=invoice.replayed,
-        next_step=_next_step(invoice, releasable=releasable, payable=open_to_buyer),
+        next_step=_next_step(invoice, releasable=releasable, payable=open_to_buyer, by_card=by_card),
         can_release=releasable and invoice.held is None,
-        can_pay=open_to_buyer and invoice.total.minor > 0,
+        can_pay=open_to_buyer and by_card and invoice.total.minor > 0,
+        has_evidence=invoice.status is Status.ISSUED,
         currency=invoice.currency,
         lines=tuple(_line(line, meters) for line in invoice.lines),
         net=amount(invoice.net),
@@ -214,13 +224,14 @@ def _period(invoice: Invoice) -> str:
     return f"{minute(invoice.period.start, zone)} to {minute(invoice.period.end, zone)}"
 
 
-def _next_step(invoice: Invoice, *, releasable: bool, payable: bool) -> str:
+def _next_step(invoice: Invoice, *, releasable: bool, payable: bool, by_card: bool) -> str:
     if invoice.held:
         return f"Held: {invoice.held}"
     if releasable:
         return "Check the lines, then release: the invoice gets its number and is posted to the ledger."
     if payable:
-        return f"Pay by card, or transfer {invoice.total} with the reference {invoice.reference}."
+        way = "Pay by card, or transfer" if by_card else "Transfer"
+        return f"{way} {invoice.total} with the reference {printed(invoice.reference or '')}."
     if invoice.status is Status.ISSUED:
         return "Keep the document, or recompute every cent offline from the evidence with spindleshare verify."
     return "Nothing to do."

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 from app.pages.charts import Day, DayChart, day_chart
 from app.pages.format import NOTHING, Figure, State, billed, moment, sum_of
 from app.pages.invoice_view import Row
+from metering.interval import Step
 from metering.machine import Machine, Meter
 from metering.reading import Reading
 from metering.usage import Usage
 
 SILENT_AFTER = timedelta(minutes=30)
 DAYS_SHOWN = 35
+OUTSIDE_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class MachineCard:
     figures: tuple[Figure, ...]
     days: DayChart | None
     outside: tuple[OutsideRow, ...]
+    more_outside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +56,29 @@ class MakerPage:
 def machine_card(
     machine: Machine,
     meter: Meter,
-    latest: Reading | None,
+    latest: Step | None,
     *,
-    replayed: bool,
     usage: Sequence[Usage],
     outside: Sequence[Usage],
     heard_at: datetime | None,
     now: datetime,
 ) -> MachineCard:
-    """One machine: its live state, registers, and use per local day."""
+    """One machine: its live state, registers, and use per local day. `latest` is its newest reading."""
+    reading = latest.reading if latest else None
+    beyond = tuple(_outside_rows(outside, machine.zone))
     return MachineCard(
         name=machine.name,
         model=machine.model,
         serial=meter.serial,
         meter_id=meter.id,
         state=live_state(heard_at, now=now),
-        replayed=replayed,
-        last_reading=moment(latest.device_time if latest else None, machine.zone),
-        sequence=latest.sequence if latest else None,
-        figures=register_figures(latest),
+        replayed=latest is not None and latest.replayed,
+        last_reading=moment(reading.device_time if reading else None, machine.zone),
+        sequence=reading.sequence if reading else None,
+        figures=register_figures(reading),
         days=_days(usage, outside, machine.zone),
-        outside=tuple(_outside_rows(outside, machine.zone)),
+        outside=beyond[-OUTSIDE_SHOWN:],
+        more_outside=max(len(beyond) - OUTSIDE_SHOWN, 0),
     )
 
 

@@ -1,12 +1,11 @@
 """Signing in and out."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, get, post
 from litestar.datastructures import State
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import URLEncodedBody
 from litestar.response import Redirect, Template
 
 from app.database import Database, Role
@@ -39,7 +38,7 @@ def form() -> Template:
 @post("/sign-in", sync_to_thread=True)
 def sign_in(
     request: Request[Any, Any, State],
-    data: Annotated[Credentials, Body(media_type=RequestEncodingType.URL_ENCODED)],
+    data: URLEncodedBody[Credentials],
 ) -> Redirect | Template:
     """Begin a session; a wrong address and a wrong password are told apart to nobody."""
     viewer = _find(request.app.state.database, data)

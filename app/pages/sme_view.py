@@ -6,20 +6,24 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.leases import SoFar
 from app.pages.format import Figure, State, amount, minute, number
 from app.pages.invoice_view import Row
 from billing.capacity.booking import Booking, BookingStatus
 from billing.capacity.lease import Lease
 from billing.pricing.rated import RatedBill
-from metering.period import QUARTER_HOUR, quarter_start
+from metering.period import QUARTER_HOUR, Period, quarter_start
 
 SUGGESTED_LENGTH = timedelta(hours=4)
+LOOK_AHEAD = timedelta(days=60)
+_BOOKINGS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class CostLine:
     description: str
     quantity: str
+    unit: str
     price: str
     amount: str
     working: tuple[str, ...]
@@ -33,22 +37,50 @@ class BookingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BookingForm:
+    """A slot to ask for, in the machine's local time; `error` says why it was refused the last time."""
+
+    machine_id: UUID
+    lease_id: str
+    zone: str
+    start: str
+    end: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseCard:
+    """`is_shown` is false for a lease that has ended and owes nothing more: it is told in one line."""
+
     id: UUID
-    meter_id: UUID
     machine: str
     lessor: str
     tariff: str
     zone: str
     state: State
     replayed: bool
+    starts: str
+    ends: str
     cost_from: str
     cost_to: str
-    figures: tuple[Figure, ...]
+    cost: Figure
+    quantities: tuple[Figure, ...]
     lines: tuple[CostLine, ...]
+    currency: str
     bookings: tuple[BookingRow, ...]
-    suggested_start: str
-    suggested_end: str
+    earlier_bookings: int
+    form: BookingForm | None
+    is_shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A machine that can be booked now."""
+
+    machine: str
+    lessor: str
+    tariff: str
+    form: BookingForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,87 +94,101 @@ class ToPay:
 @dataclass(frozen=True, slots=True)
 class SmePage:
     leases: tuple[LeaseCard, ...]
+    ended: tuple[LeaseCard, ...]
+    offers: tuple[Offer, ...]
     to_pay: ToPay | None
 
 
 def lease_card(
-    lease: Lease,
-    bill: RatedBill | None,
-    bookings: Sequence[Booking],
-    *,
-    machine: str,
-    lessor: str,
-    replayed: bool,
-    now: datetime,
+    lease: Lease, cost: SoFar, bookings: Sequence[Booking], *, machine: str, lessor: str, form: BookingForm | None
 ) -> LeaseCard:
-    """One lease with its cost so far; `now` is the meter's clock, so that a replayed month books its own days."""
-    start = _suggested(bookings, now)
+    """One lease with its cost so far; its state is told by the clock at the machine."""
+    bill = cost.bill
+    shown = sorted(bookings, key=lambda entry: entry.slot)[-_BOOKINGS_SHOWN:]
+    state = _state(lease, cost.clock)
     return LeaseCard(
         id=lease.id,
-        meter_id=lease.meter_id,
         machine=machine,
         lessor=lessor,
-        tariff=f"{bill.tariff}, version {bill.version}" if bill else "its tariff",
+        tariff=f"{bill.tariff}, version {bill.version}" if bill else "",
         zone=lease.zone,
-        state=State("running", "good") if _runs(lease, now) else State("ended"),
-        replayed=replayed,
-        cost_from=minute(bill.period.start, lease.zone) if bill else "–",
-        cost_to=minute(bill.period.end, lease.zone) if bill else "–",
-        figures=cost_figures(bill, lease.currency),
-        lines=tuple(_cost_line(bill)) if bill else (),
-        bookings=tuple(_booking_row(entry, lease.zone, now) for entry in bookings),
-        suggested_start=_local(start, lease.zone),
-        suggested_end=_local(start + SUGGESTED_LENGTH, lease.zone),
+        state=state,
+        replayed=cost.replayed,
+        starts=minute(lease.starts, lease.zone),
+        ends=minute(lease.ends, lease.zone) if lease.ends else "",
+        cost_from=minute(max(bill.period.start, lease.starts), lease.zone) if bill else "",
+        cost_to=minute(min(cost.measured_to, bill.period.end), lease.zone) if bill else "",
+        cost=_cost(bill, lease.currency),
+        quantities=tuple(_quantities(bill)),
+        lines=tuple(_cost_lines(bill)),
+        currency=lease.currency,
+        bookings=tuple(_booking_row(entry, lease.zone, cost.clock) for entry in shown),
+        earlier_bookings=len(bookings) - len(shown),
+        form=form,
+        is_shown=bill is not None or lease.ends is None or cost.clock < lease.ends,
     )
 
 
-def cost_figures(bill: RatedBill | None, currency: str) -> tuple[Figure, ...]:
-    """Cost to date and what it is made of."""
-    if bill is None:
-        return (Figure("Cost to date, net", "0.00", currency, "cost"),)
-    quantities = {line.code: line for line in bill.lines if line.quantity is not None}
-    parts = (
-        Figure(line.description, number(line.quantity), "" if line.unit == "1" else line.unit, f"quantity-{code}")
-        for code, line in quantities.items()
-    )
-    return (Figure("Cost to date, net", amount(bill.net), bill.currency, "cost"), *parts)
+def live_cost(lease: Lease, cost: SoFar) -> dict[str, str]:
+    """The card's figures as fields of a live update."""
+    figures = (_cost(cost.bill, lease.currency), *_quantities(cost.bill))
+    fields = {figure.field: figure.value for figure in figures}
+    if cost.bill:
+        fields["cost_to"] = minute(min(cost.measured_to, cost.bill.period.end), lease.zone)
+    return fields
 
 
-def live_cost(bill: RatedBill | None, currency: str) -> dict[str, str]:
-    """The same figures as fields of a live update."""
-    return {figure.field: figure.value for figure in cost_figures(bill, currency)}
+def next_free(busy: Iterable[Period], clock: datetime) -> Period:
+    """The first slot of the suggested length after `clock` that nobody has taken."""
+    start = quarter_start(clock) + QUARTER_HOUR
+    for taken in sorted(busy):
+        if start + SUGGESTED_LENGTH <= taken.start:
+            break
+        start = max(start, taken.end)
+    return Period(start, start + SUGGESTED_LENGTH)
+
+
+def local_slot(slot: Period, zone: str) -> tuple[str, str]:
+    """Both ends as a form field wants them, by the clock of `zone`."""
+    start, end = (moment.astimezone(ZoneInfo(zone)) for moment in (slot.start, slot.end))
+    return f"{start:%Y-%m-%dT%H:%M}", f"{end:%Y-%m-%dT%H:%M}"
 
 
 def to_pay(rows: Iterable[Row]) -> ToPay | None:
     """The open invoice that is due first."""
-    due = sorted((row for row in rows if row.state.word in {"open", "overdue", "partly paid"}), key=lambda row: row.due)
+    due = sorted((row for row in rows if row.is_open), key=lambda row: row.due)
     return ToPay(due[0].id, due[0].number, due[0].total, due[0].due) if due else None
 
 
-def _cost_line(bill: RatedBill) -> Iterable[CostLine]:
-    for line in bill.lines:
-        yield CostLine(line.description, number(line.quantity), number(line.price), amount(line.amount), line.working)
+def _cost(bill: RatedBill | None, currency: str) -> Figure:
+    return Figure("Cost to date, net", amount(bill.net) if bill else "0.00", currency, "cost")
 
 
-def _booking_row(booking: Booking, zone: str, now: datetime) -> BookingRow:
+def _quantities(bill: RatedBill | None) -> Iterable[Figure]:
+    for index, line in enumerate(bill.lines if bill else ()):
+        if line.quantity is not None:
+            unit = "" if line.unit == "1" else line.unit
+            yield Figure(line.description, number(line.quantity), unit, f"quantity-{index}-{line.code}")
+
+
+def _cost_lines(bill: RatedBill | None) -> Iterable[CostLine]:
+    for line in bill.lines if bill else ():
+        unit = "" if line.unit == "1" else line.unit
+        figures = (number(line.quantity), unit, number(line.price), amount(line.amount))
+        yield CostLine(line.description, *figures, line.working)
+
+
+def _booking_row(booking: Booking, zone: str, clock: datetime) -> BookingRow:
     if booking.status is BookingStatus.CANCELLED:
         state = State("cancelled")
-    elif now in booking.slot:
+    elif clock in booking.slot:
         state = State("running now", "good")
     else:
-        state = State("used" if booking.slot.end <= now else "booked", "" if booking.slot.end <= now else "good")
+        state = State("over") if booking.slot.end <= clock else State("booked", "good")
     return BookingRow(minute(booking.slot.start, zone), minute(booking.slot.end, zone), state)
 
 
-def _runs(lease: Lease, now: datetime) -> bool:
-    return lease.starts <= now and (lease.ends is None or now < lease.ends)
-
-
-def _suggested(bookings: Sequence[Booking], now: datetime) -> datetime:
-    """The next quarter hour after everything booked so far."""
-    taken = [entry.slot.end for entry in bookings if entry.status is BookingStatus.CONFIRMED]
-    return max([*taken, quarter_start(now) + QUARTER_HOUR])
-
-
-def _local(moment: datetime, zone: str) -> str:
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
+def _state(lease: Lease, clock: datetime) -> State:
+    if lease.ends is not None and lease.ends <= clock:
+        return State("ended")
+    return State("running", "good") if lease.starts <= clock else State("booked", "good")

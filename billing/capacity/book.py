@@ -43,19 +43,23 @@ def book(
     slot: Period,
     *,
     lease: Lease | None = None,
+    earliest: datetime | None = None,
     leasing: LeasingStore,
     metering: MeterAccess,
     now: datetime,
 ) -> Booked | Refused:
     """Promise `slot` to `lessee_id`: under `lease`, or under a new one as long as the booking at the listing's tariff.
 
-    The same again gives the same booking. Raises OffTheGrid when the slot is not on quarter hours. Needs the worker's
-    role, which alone may give access to a meter: check first that the user may act for `lessee_id`.
+    A slot that begins before `earliest` (the time at the machine) is refused. The same again gives the same booking.
+    Raises OffTheGrid when the slot is not on quarter hours. Needs the worker's role, which alone may give access to a
+    meter: check first that the user may act for `lessee_id`.
     """
     if not listing.is_open:
         return Refused(f"{listing.title} is not open for booking now")
     if lessee_id == listing.lessor_id:
         return Refused("a lessor needs no booking for its own machine")
+    if earliest and slot.start < earliest:
+        return Refused("the slot begins in the past: choose a later time")
     running = lease or _for_one_booking(listing, lessee_id, slot)
     if not _within(slot, running):
         return Refused("the lease does not run in the whole slot")

@@ -67,18 +67,20 @@ def close_period(
     parties: PartyStore,
     invoicing: InvoiceStore,
     now: datetime,
+    lessor: UUID | None = None,
 ) -> Closing:
     """Draft, per lease that runs in `period`, what it owes beyond what is billed; a rerun changes nothing.
+
+    With `lessor` only that party's leases are closed: nobody closes another's period.
 
     A lease that cannot be closed is parked with its reason; the others are closed. Two workers that close the same
     leases at once follow one another. Needs the worker's role: it settles the period's usage.
     """
-    work = _Work(period, metering, leasing, tariffs, parties, invoicing, now)
+    work = _Work(period, metering, leasing, tariffs, parties, invoicing, now, lessor)
     for machine, leases in work.machines():
         work.close_machine(machine, leases)
-    return Closing(
-        period, tuple(invoicing.of_period(period)), frozenset(work.changed), tuple(work.parked), tuple(work.outside)
-    )
+    invoices = tuple(invoice for invoice in invoicing.of_period(period) if lessor in (None, invoice.seller.id))
+    return Closing(period, invoices, frozenset(work.changed), tuple(work.parked), tuple(work.outside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,18 @@ class _Work:
     parties: PartyStore
     invoicing: InvoiceStore
     now: datetime
+    lessor: UUID | None
     changed: set[UUID] = field(default_factory=set)
     parked: list[Parked] = field(default_factory=list)
     outside: list[Outside] = field(default_factory=list)
 
     def machines(self) -> list[tuple[UUID, list[Lease]]]:
         """The machines with a lease in the period or a listing, and their leases: always in the same order."""
-        leases: dict[UUID, list[Lease]] = {listing.machine_id: [] for listing in self.leasing.listings()}
+        listings = [each for each in self.leasing.listings() if self.lessor in (None, each.lessor_id)]
+        leases: dict[UUID, list[Lease]] = {listing.machine_id: [] for listing in listings}
         for lease in sorted(self.leasing.leases_in(self.period), key=lambda lease: lease.id):
-            leases.setdefault(lease.machine_id, []).append(lease)
+            if self.lessor in (None, lease.lessor_id):
+                leases.setdefault(lease.machine_id, []).append(lease)
         return sorted(leases.items(), key=lambda entry: entry[0])
 
     def close_machine(self, machine: UUID, leases: Sequence[Lease]) -> None:

@@ -102,13 +102,16 @@ class PaymentStore:
             where = (col(column) == payment.id, col(table.undone_at).is_(None))
             self._session.execute(update(table).where(*where).values(values))
 
-    def settled(self, *, lessor: UUID | None = None, invoice: UUID | None = None) -> list[Settled]:
-        """The allocations in force, latest first: of a lessor, of an invoice, of all that is visible."""
+    def settled(
+        self, *, lessor: UUID | None = None, invoice: UUID | None = None, most: int | None = None
+    ) -> list[Settled]:
+        """The allocations in force, latest first: of a lessor, of an invoice, of all that is visible; not all if `most`."""
         query = (
             select(AllocationRow, PaymentRow)
             .join(PaymentRow, col(PaymentRow.id) == col(AllocationRow.payment_id))
             .where(col(AllocationRow.undone_at).is_(None))
             .order_by(col(AllocationRow.recorded_at).desc(), col(AllocationRow.id))
+            .limit(most)
         )
         if lessor:
             query = query.where(AllocationRow.lessor_id == lessor)

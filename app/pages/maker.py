@@ -1,0 +1,69 @@
+"""The maker's page: the fleet with its live registers, use by day and outside any booking, drafts to release."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from litestar import Request, get
+from litestar.datastructures import State
+from litestar.response import Template
+
+from app.clock import now
+from app.database import Database, Role, Session
+from app.pages import shell
+from app.pages.invoices import rows
+from app.pages.maker_view import DAYS_SHOWN, MachineCard, MakerPage, machine_card
+from app.security import SignedIn, only
+from billing.capacity.attribution import attribute
+from billing.capacity.store import LeasingStore
+from billing.invoicing.invoice import Status
+from metering.machine import Machine
+from metering.period import Period
+from metering.store import MeteringStore
+from metering.usage import Usage
+
+
+@get("/maker", sync_to_thread=True)
+def fleet(request: Request[Any, Any, State], viewer: SignedIn) -> Template:
+    """Every machine of the viewer's organisation, and the invoices that wait for release."""
+    only(viewer, "maker")
+    database: Database = request.app.state.database
+    with database.transaction(Role.APP, party=viewer.organisation_id) as session:
+        owned = [each for each in MeteringStore(session).machines() if each.owner_id == viewer.organisation_id]
+        cards = tuple(card for machine in owned for card in _cards(session, machine, now()))
+        drafts = rows(session, viewer, Status.DRAFT, Status.REVIEW)
+    return shell.page(request, "maker.html", MakerPage(cards, drafts), viewer=viewer, here="/maker")
+
+
+def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[MachineCard]:
+    """A card for each of the machine's meters."""
+    metering = MeteringStore(session)
+    meters = metering.meters(machine.id)
+    heads = metering.heads(meter.id for meter in meters)
+    cards = []
+    for meter in meters:
+        head, latest = heads.get(meter.id), metering.latest(meter.id)
+        until = latest.reading.device_time if latest else at
+        shown = Period(until - timedelta(days=DAYS_SHOWN), until)
+        usage = metering.usage(meter.id, shown)
+        cards.append(
+            machine_card(
+                machine,
+                meter,
+                latest,
+                usage=usage,
+                outside=_outside(session, machine, usage, shown),
+                heard_at=head.heard_at if head else None,
+                now=at,
+            )
+        )
+    return cards
+
+
+def _outside(session: Session, machine: Machine, usage: Sequence[Usage], shown: Period) -> tuple[Usage, ...]:
+    # A booking may run on: what lies a little beyond the time shown bounds it too.
+    around = Period(shown.start - timedelta(days=1), shown.end + timedelta(days=1))
+    return attribute(usage, LeasingStore(session).bookings_of_machine(machine.id, around)).outside
+
+
+route_handlers = [fleet]

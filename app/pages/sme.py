@@ -1,0 +1,164 @@
+"""The lessee's page: cost to date of each lease with its working, bookings, the next slot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from litestar import Request, get, post
+from litestar.datastructures import State
+from litestar.params import URLEncodedBody
+from litestar.response import Redirect, Template
+
+from app.clock import now
+from app.database import Database, Role, Session
+from app.leases import so_far, time_at
+from app.pages import shell
+from app.pages.format import sentence
+from app.pages.invoices import rows
+from app.pages.sme_view import (
+    LOOK_AHEAD,
+    BookingForm,
+    LeaseCard,
+    Offer,
+    SmePage,
+    lease_card,
+    local_slot,
+    next_free,
+    to_pay,
+)
+from app.security import SignedIn, Viewer, only
+from billing.capacity.book import Refused, book
+from billing.capacity.booking import OffTheGrid
+from billing.capacity.lease import Lease, Listing
+from billing.capacity.store import LeasingStore, UnknownLease
+from billing.invoicing.invoice import Status
+from billing.pricing.store import TariffStore
+from metering.parties.store import PartyStore
+from metering.period import Period, PeriodError
+from metering.store import MeteringStore
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A slot that somebody asks for, in the machine's local time; `lease_id` is empty for a lease of its own."""
+
+    machine_id: UUID
+    start: datetime
+    end: datetime
+    lease_id: str = ""
+
+
+@get("/sme", sync_to_thread=True)
+def capacity(request: Request[Any, Any, State], viewer: SignedIn) -> Template:
+    """The viewer's leases and every machine that can be booked."""
+    only(viewer, "sme")
+    return shell.page(request, "sme.html", _page(request, viewer), viewer=viewer, here="/sme")
+
+
+@post("/sme/bookings", sync_to_thread=True)
+def booking(
+    request: Request[Any, Any, State],
+    viewer: SignedIn,
+    data: URLEncodedBody[Wish],
+) -> Redirect | Template:
+    """Take a slot; a refusal is told beside the form, which keeps what was asked for."""
+    only(viewer, "sme")
+    refused = _book(request.app.state.database, viewer, data)
+    if refused is None:
+        told = f"Booked from {data.start:%Y-%m-%d %H:%M} to {data.end:%Y-%m-%d %H:%M}."
+        return shell.back_to(request, "/sme", told)
+    start, end = (f"{each:%Y-%m-%dT%H:%M}" for each in (data.start, data.end))
+    asked = BookingForm(data.machine_id, data.lease_id, "", start, end, refused)
+    return shell.page(request, "sme.html", _page(request, viewer, asked), viewer=viewer, here="/sme", status=409)
+
+
+def _page(request: Request[Any, Any, State], viewer: Viewer, asked: BookingForm | None = None) -> SmePage:
+    database: Database = request.app.state.database
+    with database.transaction(Role.APP, party=viewer.organisation_id) as session:
+        leasing = LeasingStore(session)
+        held = [lease for lease in leasing.leases() if lease.lessee_id == viewer.organisation_id]
+        listings = [listing for listing in leasing.listings() if listing.lessor_id != viewer.organisation_id]
+        due = to_pay(rows(session, viewer, Status.ISSUED))
+    # As worker: whose bookings bound a lease's use, and which slots are taken, is asked without telling by whom.
+    with database.transaction(Role.WORKER) as session:
+        place = _Place(session, now(), asked)
+        cards = [place.card(lease, listings) for lease in held]
+        kept = {lease.machine_id for lease in held if lease.ends is None}
+        offers = tuple(place.offer(listing) for listing in listings if listing.machine_id not in kept)
+    shown = tuple(card for card in cards if card.is_shown)
+    return SmePage(shown, tuple(card for card in cards if not card.is_shown), offers, due)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What cards and offers are made with: the worker's session, the time, and the booking that was refused."""
+
+    session: Session
+    at: datetime
+    asked: BookingForm | None
+
+    def card(self, lease: Lease, listings: Sequence[Listing]) -> LeaseCard:
+        """A lease with its cost so far and its bookings; a form where it runs on."""
+        leasing = LeasingStore(self.session)
+        listing = next((each for each in listings if each.machine_id == lease.machine_id), None)
+        cost = so_far(self.session, lease, now=self.at)
+        form = self._form(listing, lease) if listing and lease.ends is None else None
+        return lease_card(
+            lease,
+            cost,
+            leasing.bookings_of_lease(lease.id),
+            machine=listing.title if listing else MeteringStore(self.session).machine(lease.machine_id).name,
+            lessor=PartyStore(self.session).organisation(lease.lessor_id).name,
+            form=form,
+        )
+
+    def offer(self, listing: Listing) -> Offer:
+        """A machine that can be booked without a lease before it."""
+        lessor = PartyStore(self.session).organisation(listing.lessor_id).name
+        tariff = TariffStore(self.session).version(listing.tariff_version_id)
+        return Offer(listing.title, lessor, f"{tariff.title}, version {tariff.version}", self._form(listing, None))
+
+    def _form(self, listing: Listing, lease: Lease | None) -> BookingForm:
+        lease_id = str(lease.id) if lease else ""
+        if self.asked and (self.asked.machine_id, self.asked.lease_id) == (listing.machine_id, lease_id):
+            return replace(self.asked, zone=listing.zone)
+        clock = time_at(MeteringStore(self.session).latest(listing.meter_id), self.at)
+        ahead = Period(clock, clock + LOOK_AHEAD)
+        slot = next_free(LeasingStore(self.session).busy(listing.machine_id, ahead), clock)
+        return BookingForm(listing.machine_id, lease_id, listing.zone, *local_slot(slot, listing.zone))
+
+
+def _book(database: Database, viewer: Viewer, wish: Wish) -> str | None:
+    """Book for the viewer's organisation; the reason when the slot cannot be had. Raises UnknownLease."""
+    with database.transaction(Role.APP, party=viewer.organisation_id) as session:
+        leasing = LeasingStore(session)
+        listing = leasing.listing(wish.machine_id)
+        lease = leasing.lease(UUID(wish.lease_id)) if wish.lease_id else None
+    if lease and (lease.lessee_id, lease.machine_id) != (viewer.organisation_id, listing.machine_id):
+        raise UnknownLease(f"no lease {lease.id} of yours for this machine")
+    clock = ZoneInfo(listing.zone)
+    try:
+        slot = Period(wish.start.replace(tzinfo=clock), wish.end.replace(tzinfo=clock))
+        with database.transaction(Role.WORKER) as session:
+            metering = MeteringStore(session)
+            result = book(
+                listing,
+                viewer.organisation_id,
+                slot,
+                lease=lease,
+                earliest=time_at(metering.latest(listing.meter_id), now()),
+                leasing=LeasingStore(session),
+                metering=metering,
+                now=now(),
+            )
+    except PeriodError:
+        return "The end must lie after the start."
+    except OffTheGrid:
+        return "A slot starts and ends on a quarter hour: 09:00 or 09:15, not 09:10."
+    return sentence(result.reason) if isinstance(result, Refused) else None
+
+
+route_handlers = [capacity, booking]

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from metering.register import UnknownRegister, billed_unit, catalogue, describe
 
-_SPELLING = re.compile(r"[a-z_]+(\.([A-Za-z0-9_-]{1,20}|\*))?")
+# Up to two parts, as in `counter_beside.auto.gap`.
+_SPELLING = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]{1,20}){0,2}(\.\*)?")
 WEAR_HOURS = "wear_hours"
 _COUNTED = {"booked_time": "h", "idle_time": "h", "sessions": "1"}
 

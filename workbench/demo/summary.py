@@ -61,23 +61,29 @@ def _totals(invoice: Invoice) -> str:
 
 def cross_check_table(check: CrossCheck) -> Table:
     """The agent's integrals against the control's own counters, and where the difference comes from, in hours."""
+    causes = _causes(check)
     table = Table(title="[bold]Meter cross-check[/], hours", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("Control's counter")
-    for heading in ("Control", "Agent", "Difference", *CAUSE_TEXTS):
+    table.add_column("Control's counter / our register")
+    for heading in ("Control", "Agent", "Difference", *causes):
         table.add_column(heading.replace("_", " "), justify="right")
     for row in check.comparisons:
-        figures = (row.counter_ms, row.own_ms, row.difference, *(row.causes[cause] for cause in CAUSE_TEXTS))
-        table.add_row(f"{row.counter} / {row.register}", *(billed("power_on", figure, 3) for figure in figures))
+        figures = (row.counter_ms, row.own_ms, row.difference, *(row.causes.get(cause) for cause in causes))
+        shown = ("–" if figure is None else billed("power_on", figure, 3) for figure in figures)
+        table.add_row(f"{row.counter} / {row.register}", *shown)
     return table
 
 
 def cause_lines(check: CrossCheck) -> Iterable[str]:
     """What each cause that occurred means."""
-    for cause, text in CAUSE_TEXTS.items():
-        if any(row.causes[cause] for row in check.comparisons):
-            yield f"  {cause.replace('_', ' ')}: {text}"
+    for cause in _causes(check):
+        yield f"  {cause.replace('_', ' ')}: {CAUSE_TEXTS[cause]}"
     spindle, unknown = billed("spindle_on", check.spindle_on_ms), billed("unknown", check.unknown_ms)
     yield f"  spindle turning {spindle} h (no counter to compare with); not proven alive {unknown} h, billed to nobody"
+
+
+def _causes(check: CrossCheck) -> list[str]:
+    """The causes that account for anything."""
+    return [cause for cause in CAUSE_TEXTS if any(row.causes.get(cause) for row in check.comparisons)]
 
 
 def outside_line(outside: tuple[Usage, ...]) -> str:

@@ -62,6 +62,14 @@ def speeds(sink: Collector) -> list[int]:
     return [value // 1000 for value in sink.values("spindle.S1.speed") if value]
 
 
+async def until_seen(sink: Collector, speed: int) -> None:
+    await until(lambda: speed in speeds(sink))
+
+
+async def until_begun(sink: Collector, subscriptions: int) -> None:
+    await until(lambda: sum(one.fresh for one in sink.deliveries) == subscriptions)
+
+
 async def write_speeds(server: PlainServer, numbers: range) -> None:
     for number in numbers:
         await server.write("spindle.S1.speed", float(number), number)
@@ -99,7 +107,7 @@ def test_a_stopped_source_goes_on_where_it_was(tmp_path: Path) -> None:
                 async with running(source_config(server.url, tmp_path), tmp_path, sink):
                     await until(lambda: sink.state.subscription)
                     await write_speeds(server, range(first, first + 10))
-                    await until(lambda last=first + 9: last in speeds(sink))
+                    await until_seen(sink, first + 9)
                 await write_speeds(server, range(first + 10, first + 20))
             async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
                 await until(lambda: 60 in speeds(sink))
@@ -165,7 +173,8 @@ def test_a_lost_subscription_is_made_anew_and_the_gap_is_said(tmp_path: Path) ->
 def test_an_answer_lost_on_the_way_is_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
-    publish, dropped = UaSession.publish, []
+    publish = UaSession.publish
+    dropped: list[int] = []
 
     async def lossy(session: UaSession, acks: Any) -> Any:
         answer = await publish(session, acks)
@@ -206,9 +215,9 @@ def test_the_server_may_be_absent_and_may_come_back_with_other_indexes(tmp_path:
             await until(lambda: status.facts["source"].get("state") == "disconnected")
             for spare in (0, 3):
                 async with plain_server(tmp_path / "server", port=port, spare_namespaces=spare) as server:
-                    await until(lambda count=spare: sum(one.fresh for one in sink.deliveries) > (count > 0))
+                    await until_begun(sink, 2 if spare else 1)
                     await write_speeds(server, range(spare + 1, spare + 3))
-                    await until(lambda last=spare + 2: last in speeds(sink))
+                    await until_seen(sink, spare + 2)
         assert speeds(sink) == [1, 2, 4, 5]
 
     run(test())

@@ -10,7 +10,7 @@ from typing import Any
 
 from metering import ocmf
 
-TOKEN = "token of the test"  # noqa: S105
+TOKEN = "token of the test"
 CODE = "one-time code"
 
 

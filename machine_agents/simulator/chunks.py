@@ -82,7 +82,8 @@ class _Cutter:
 
     def close(self, end: datetime) -> Iterator[Chunk]:
         yield from self._pass(end)
-        yield self._cut(end)
+        # Rounded up, so that the last value is covered: after it comes nothing that could be earlier.
+        yield self._cut(end + _MILLISECOND - timedelta(microseconds=1))
 
     def _is_full(self, at: datetime) -> bool:
         if not self._chunk.observations:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from asyncua import ua
@@ -118,6 +119,8 @@ class Session(InternalSession):
 class Internals(InternalServer):
     """asyncua's inner server with our subscriptions and sessions."""
 
+    time_task: "asyncio.Task[None] | None"
+
     def __init__(self, user_manager: Any) -> None:
         super().__init__(user_manager)
         self.subscription_service = Subscriptions(self.aspace, self)
@@ -126,3 +129,12 @@ class Internals(InternalServer):
     def create_session(self, name: str, user: Any = None, external: bool = False) -> Any:
         options = {} if user is None else {"user": user}
         return Session(self, self.aspace, self.subscription_service, name, external=external, **options)
+
+    async def stop(self) -> None:
+        """asyncua would wait for its clock's next second."""
+        if self.time_task is not None:
+            self.time_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.time_task
+            self.time_task = None
+        await super().stop()

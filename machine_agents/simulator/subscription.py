@@ -67,11 +67,15 @@ class Items(MonitoredItemService):
 
     async def _create_data_change_monitored_item(self, params: Any) -> Any:
         wanted = params.RequestedParameters.Filter
-        if wanted is not None and wanted.DeadbandType != ua.DeadbandType.None_:
-            result = ua.MonitoredItemCreateResult()
-            result.StatusCode = ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
-            return result
-        return await super()._create_data_change_monitored_item(params)
+        if isinstance(wanted, ua.ExtensionObject) and wanted.TypeId.is_null():
+            # How some clients write "no filter".
+            wanted = params.RequestedParameters.Filter = None
+        # By field and not by class: asyncua decodes to another class of the same name than the one that it exports.
+        if wanted is None or getattr(wanted, "DeadbandType", None) == ua.DeadbandType.None_:
+            return await super()._create_data_change_monitored_item(params)
+        result = ua.MonitoredItemCreateResult()
+        result.StatusCode = ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        return result
 
     def _item(self, handle: int) -> Item:
         # Made at the first value and not before: asyncua triggers that one itself when it creates the item.

@@ -133,7 +133,7 @@ def events(facts: Iterable[LeaseFact]) -> list[Event]:
 
 
 def lease_id(*key: UUID | datetime | str) -> UUID:
-    """The id of the lease with this natural key: machine, lessee, what else tells it apart, start and, if known, end."""
+    """The id of the lease with this natural key: machine, lessee, what else tells it apart, start and end if known."""
     parts = (part.astimezone(UTC).isoformat() if isinstance(part, datetime) else str(part) for part in key)
     return uuid5(_NAMESPACE, "/".join(("lease", *parts)))
 

@@ -12,6 +12,8 @@ from metering.reading import Reading
 from metering.register import billed_unit, describe, in_billed_unit
 
 _DAY_MS = 86_400_000
+# Why control and agent differ is for the meter's cross-check, not for a bill; it stays in the readings.
+_NOT_PRINTED = "counter_beside."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def meter_object(page: MeterPage, zone: ZoneInfo) -> dict[str, Any]:
         "registers": [
             _register(code, opening.registers.get(code, 0), closing.registers[code], page.billed.get(code, 0))
             for code in sorted(closing.registers)
-            if closing.registers[code]
+            if closing.registers[code] and not code.startswith(_NOT_PRINTED)
         ],
         "shared": any(
             closing.registers[code] - opening.registers.get(code, 0) != page.billed.get(code, 0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from billing.money import Money, total
-from billing.pricing.digits import exact_text, plain
+from billing.pricing.digits import exact_text, plain, shown_text
 from billing.pricing.fees import Bound, Fee
 from billing.pricing.measured import Event
 from billing.pricing.rated import RatedLine
@@ -42,7 +42,7 @@ def credit(run: Run) -> Iterator[RatedLine]:
         (
             f"guaranteed {plain(terms.guaranteed_percent)} %, actual {plain(actual)} %: {points} points below",
             f"{points} × {plain(terms.step_percent)} %, at most {plain(terms.cap_percent)} %: {plain(percent)} %",
-            f"{plain(percent)} % of the base fee {plain(base.decimal)} = {exact_text(-exact)}",
+            f"{plain(percent)} % of the base fee {plain(base.decimal)} = {shown_text(-exact)}",
         ),
     )
 
@@ -83,7 +83,7 @@ def _bound(run: Run, bound: Bound, lines: list[RatedLine], sign: int) -> Iterato
         exact,
         (
             f"{name} {plain(bound.amount)}, {part.working}: {plain(limit.decimal)}",
-            f"{covers} come to {exact_text(covered)}; difference {exact_text(exact)}",
+            f"{covers} come to {shown_text(covered)}; difference {shown_text(exact)}",
         ),
     )
 
@@ -101,7 +101,7 @@ def _fee(run: Run, fee: Fee) -> Iterator[RatedLine]:
         return
     exact = fee.amount * part.part
     parts = [f"{entry.description}: {plain(entry.amount)}" for entry in fee.parts]
-    yield run.line(fee.heading, exact, (*parts, f"{exact_text(fee.amount)}, {part.working}: {exact_text(exact)}"))
+    yield run.line(fee.heading, exact, (*parts, f"{exact_text(fee.amount)}, {part.working}: {shown_text(exact)}"))
 
 
 def _proof(event: Event) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ That is how the controls of machine tools keep them too.
 import hashlib
 import ipaddress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +80,3 @@ def _host_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def is_valid_now(certificate: Path) -> bool:
-    """Whether a DER certificate has not expired."""
-    loaded = x509.load_der_x509_certificate(certificate.read_bytes())
-    return loaded.not_valid_before_utc <= datetime.now(UTC) < loaded.not_valid_after_utc

@@ -7,9 +7,8 @@ from typing import TypeAlias
 from asyncua import Server, ua
 
 from machine_agents.simulator import values
-from machine_agents.simulator.companion import Names, add_node, add_reference, variable
-from machine_agents.simulator.instances import Builder
-from machine_agents.simulator.units import describe_units
+from machine_agents.simulator.companion import Names
+from machine_agents.simulator.layout import CHANNEL, TOOL, build_objects
 from machine_agents.simulator.values import Pack, ValueNode
 
 Value: TypeAlias = int | str | bool | None
@@ -18,23 +17,7 @@ Shown: TypeAlias = tuple[list[values.Raw], dict[str, Value]]
 Write: TypeAlias = Callable[[Value, int], None]
 """Takes a signal's value and its source time in ticks."""
 
-CHANNEL = "CncInterface/CncChannelList/Channel1"
-TOOL = "Monitoring/MachineTool"
-
 HEARTBEAT_PATH = "Recording/Heartbeat"
-
-OPTIONAL = {
-    "Identification/Model",
-    "Identification/Location",
-    "MachineryBuildingBlocks",
-    f"{TOOL}/MachineryItemState",
-    f"{TOOL}/MachineryOperationMode",
-    f"{TOOL}/OperationCounters",
-    f"{TOOL}/OperationCounters/PowerOnDuration",
-    f"{TOOL}/OperationCounters/OperationDuration",
-    f"{TOOL}/OperationCounters/PartsProducedInLifetime",
-}
-"""Optional members that we build."""
 
 _MODES = {"manual": 0, "mdi": 1, "automatic": 2, "other": 0}
 _CHANNEL_MODES = {"automatic": 0, "mdi": 1, "manual": 2, "setup": 2, "other": 7}
@@ -68,16 +51,6 @@ SIGNALS: dict[str, list[tuple[str, Pack]]] = {
     "heartbeat": [(HEARTBEAT_PATH, values.milliseconds_as_time)],
 }
 """Signal -> nodes, by path from the machine object."""
-
-OWN = {
-    "PowerOn": (ua.ObjectIds.Boolean, ""),
-    "AutomaticDuration": (ua.ObjectIds.Duration, "C26"),
-    "CuttingDuration": (ua.ObjectIds.Duration, "C26"),
-    "Energy": (ua.ObjectIds.Double, "WHR"),
-    "Replayed": (ua.ObjectIds.Boolean, ""),
-    "Heartbeat": (ua.ObjectIds.UtcTime, ""),
-}
-"""Variables of our own object `Recording`, for what the standards have no node: data type and unit."""
 
 
 @dataclass(slots=True)
@@ -122,7 +95,7 @@ def build_machine(server: Server, names: Names, *, name: str, signals: Iterable[
     """Build the machine object `name` with everything that `signals` need."""
     signals = set(signals)
     spindles, axes = parts_of(signals, "spindle"), parts_of(signals, "axis")
-    _build_objects(server, names, name, spindles, axes, serial)
+    build_objects(server, names, name, spindles, axes, serial)
     machine = Machine()
 
     def node(path: str, pack: Pack) -> ValueNode:
@@ -179,9 +152,7 @@ _OPERATION_MODES = {"None": "mt:5059", "Setup": "mt:5061", "Processing": "mt:506
 class _StateNodes:
     """CurrentState and its Id, written when the state changes."""
 
-    def __init__(
-        self, node: Callable[[str, Pack], ValueNode], names: Names, path: str, states: dict[str, str]
-    ) -> None:
+    def __init__(self, node: Callable[[str, Pack], ValueNode], names: Names, path: str, states: dict[str, str]) -> None:
         texts = {word: ua.Variant(ua.LocalizedText(word)) for word in states}
         ids = {word: ua.Variant(names.node(state)) for word, state in states.items()}
         self._text = node(f"{path}/CurrentState", values.nodes(texts))
@@ -191,94 +162,3 @@ class _StateNodes:
         if self._text.is_other(state):
             self._text.write(state, at)
             self._id.write(state, at)
-
-
-def _build_objects(
-    server: Server, names: Names, name: str, spindles: list[str], axes: list[str], serial: str
-) -> None:
-    builder = Builder(server, names, OPTIONAL)
-    organizes, component = ua.ObjectIds.Organizes, ua.ObjectIds.HasComponent
-    folder = names.node("mach:1001")
-    add_node(
-        server,
-        node=folder,
-        parent=ua.NodeId(ua.ObjectIds.ObjectsFolder),
-        reference=organizes,
-        name=names.browse("mach:Machines"),
-        attributes=ua.ObjectAttributes(),
-        type_definition=ua.NodeId(ua.ObjectIds.FolderType),
-    )
-    tool = names.node("mt:13")
-    machine = builder.instance(name, names.browse("ss:" + name), tool, parent=folder, reference=organizes)
-
-    def part(path: str, browse: str, kind: str) -> None:
-        path = f"{name}/{path}"
-        parent = names.node("ss:" + path.rpartition("/")[0])
-        builder.instance(path, names.browse(browse), names.node(kind), parent=parent, reference=component)
-
-    part("CncInterface", "cnc:CncInterface", "cnc:1007")
-    part(CHANNEL, "cnc:Channel1", "cnc:1002")
-    part("Monitoring/Channel1", "ss:Channel1", "mt:16")
-    for spindle in spindles:
-        part(f"CncInterface/CncSpindleList/{spindle}", "ss:" + spindle, "cnc:1005")
-        part(f"Monitoring/{spindle}", "ss:" + spindle, "mt:22")
-    for axis in axes:
-        part(f"CncInterface/CncAxisList/{axis}", "ss:" + axis, "cnc:1004")
-    part("Recording", "ss:Recording", "i=58")
-    _add_own_variables(server, names, f"{name}/Recording")
-    _add_building_blocks(server, names, name, machine)
-    describe_units(server, names, name)
-    _name_plate(server, names, name, serial)
-
-
-def _add_own_variables(server: Server, names: Names, path: str) -> None:
-    for name, (data_type, unit) in OWN.items():
-        kind = ua.ObjectIds.AnalogUnitType if unit else ua.ObjectIds.BaseDataVariableType
-        node = names.node(f"ss:{path}/{name}")
-        null = ua.Variant(None, ua.VariantType.Null)
-        add_node(
-            server,
-            node=node,
-            parent=names.node("ss:" + path),
-            reference=ua.ObjectIds.HasComponent,
-            name=names.browse("ss:" + name),
-            attributes=variable(ua.NodeId(data_type), -1, null),
-            type_definition=ua.NodeId(kind),
-        )
-        if unit:
-            add_node(
-                server,
-                node=names.node(f"ss:{path}/{name}/EngineeringUnits"),
-                parent=node,
-                reference=ua.ObjectIds.HasProperty,
-                name=names.browse("EngineeringUnits"),
-                attributes=variable(ua.NodeId(ua.ObjectIds.EUInformation), -1, null),
-                type_definition=ua.NodeId(ua.ObjectIds.PropertyType),
-            )
-
-
-def _add_building_blocks(server: Server, names: Names, name: str, machine: ua.NodeId) -> None:
-    """The same three objects from all places where the models let a client look for them."""
-    blocks = names.node(f"ss:{name}/MachineryBuildingBlocks")
-    for block in ("MachineryItemState", "MachineryOperationMode", "OperationCounters"):
-        node = names.node(f"ss:{name}/{TOOL}/{block}")
-        for place in (machine, blocks):
-            add_reference(server, place, ua.ObjectIds.HasAddIn, node)
-
-
-def _name_plate(server: Server, names: Names, name: str, serial: str) -> None:
-    text, word = ua.VariantType.String, ua.VariantType.LocalizedText
-    plate = {
-        "Identification/Manufacturer": ua.Variant(ua.LocalizedText("SpindleShare simulator"), word),
-        "Identification/Model": ua.Variant(ua.LocalizedText(name), word),
-        "Identification/SerialNumber": ua.Variant(serial, text),
-        "Identification/ProductInstanceUri": ua.Variant(f"urn:spindleshare:simulator:{serial}", text),
-        "Identification/Location": ua.Variant("", text),
-        "CncInterface/VendorName": ua.Variant("SpindleShare simulator", text),
-        "CncInterface/VendorRevision": ua.Variant("1", text),
-        "CncInterface/Version": ua.Variant("1.0.0", text),
-        "Monitoring/Channel1/Name": ua.Variant("Channel1", text),
-    }
-    for path, variant in plate.items():
-        attribute = server.iserver.aspace[names.node(f"ss:{name}/{path}")].attributes[ua.AttributeIds.Value]
-        attribute.value = ua.DataValue(variant)

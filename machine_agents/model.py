@@ -21,6 +21,7 @@ MACHINE = "MT-2 mill-turn (seeded model)"
 SILENCE_MS = 30_000
 OPENS, CLOSES = 4, 20
 _SECOND, _MINUTE, _HOUR = 1000, 60_000, 3_600_000
+_WATCHED_IDLE_MS = 5_000
 
 
 def write_recording(path: Path, *, seed: int, end: datetime, days: int = 30) -> Header:
@@ -85,7 +86,8 @@ class _Shop:
         if opening > machine.now:
             if machine.truth["power"]:
                 machine.switch_off()
-            machine.now = max(opening + self.random.randrange(5 * _MINUTE), machine.now)
+            late = self.random.randrange(5 * _MINUTE)
+            machine.now = max(opening + (0 if opening >= self.never_closes_from else late), machine.now)
             self._start_up()
         elif not machine.truth["power"]:
             self._start_up()
@@ -111,7 +113,7 @@ class _Shop:
         machine = self.machine
         machine.switch_on()
         self.break_due = machine.now + self._between(180, 260) * _MINUTE
-        machine.wait(self._between(3, 12) * _MINUTE)
+        self._idle(self._between(3, 12) * _MINUTE)
         machine.set(mode="mdi", execution="active")
         machine.move({"X": 250_000, "Z": 400_000}, RAPID_UM_S // 2)
         for speed in (1000, 2500, 4000):  # warm-up: turns, does not cut
@@ -128,7 +130,7 @@ class _Shop:
         for _ in range(self._between(6, 14)):
             machine.move({"X": self._between(20, 250) * 1000, "Z": self._between(20, 400) * 1000}, RAPID_UM_S // 8)
             machine.set(feed=0)
-            machine.wait(self._between(1, 4) * _MINUTE)
+            self._idle(self._between(1, 4) * _MINUTE)
         self.operations = tuple(self._operation() for _ in range(self._between(3, 5)))
         self.parts_left = self._between(10, 30)
 
@@ -147,7 +149,7 @@ class _Shop:
         machine.finish_part()
         self.parts_left -= 1
         machine.set(execution="ready", feed=0)
-        machine.wait(self._between(60, 240) * _SECOND)
+        self._idle(self._between(60, 240) * _SECOND)
         if self.random.random() < 0.02:
             self._idle(self._between(5, 40) * _MINUTE)  # waiting for material, a measurement, a person
 
@@ -184,11 +186,15 @@ class _Shop:
             machine.mend_line()
 
     def _idle(self, length_ms: int) -> None:
-        """Nothing happens, until closing time at most."""
+        """Nothing happens, until closing time at most; and not for long any more once somebody watches."""
         now = self.machine.now
         closing = to_ms(from_ms(now).replace(hour=CLOSES, minute=0, second=0, microsecond=0))
-        if now < closing < self.never_closes_from:
+        if now >= self.never_closes_from:
+            length_ms = min(length_ms, _WATCHED_IDLE_MS)
+        elif now < closing < self.never_closes_from:
             length_ms = min(length_ms, closing - now)
+        else:
+            length_ms = min(length_ms, self.never_closes_from - now + _WATCHED_IDLE_MS)
         self.machine.wait(length_ms)
 
     def _between(self, least: int, most: int) -> int:

@@ -50,11 +50,17 @@ def load_mapping(path: Path) -> ItemMapping:
     items = {name: _item(path, name, entry, unavailable) for name, entry in plain.get("items", {}).items()}
     if not items:
         raise MappingError(f"{path}: no [items.NAME] table: nothing would be read")
-    texts = [str(plain.get(key, "")) for key in ("machine", "serial", "credit", "sections")]
     silence = plain.get("silence_ms", 0)
     if not isinstance(silence, int) or silence < 0:
         raise MappingError(f"{path}: silence_ms {silence!r} is no number of milliseconds")
-    return ItemMapping(*texts, silence_ms=silence, items=items)
+    return ItemMapping(
+        machine=str(plain.get("machine", "")),
+        serial=str(plain.get("serial", "")),
+        credit=str(plain.get("credit", "")),
+        sections=str(plain.get("sections", "")),
+        silence_ms=silence,
+        items=items,
+    )
 
 
 def mapping_for(section: str) -> ItemMapping:

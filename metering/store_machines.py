@@ -139,8 +139,9 @@ class MachineStore:
 
     def heads(self, meters: Iterable[UUID]) -> dict[UUID, Head]:
         """How far each of these meters has come, in one cheap question; a meter without an agent is left out."""
-        columns = (AgentRow.meter_id, AgentRow.sequence, AgentRow.last_seen_at)
-        query = select(*columns).where(col(AgentRow.meter_id).in_(list(meters)))
+        query = select(AgentRow.meter_id, AgentRow.sequence, col(AgentRow.last_seen_at)).where(
+            col(AgentRow.meter_id).in_(list(meters))
+        )
         return {meter: Head(sequence, heard_at) for meter, sequence, heard_at in self._session.exec(query)}
 
     def _agent(self, condition: bool) -> Agent | None:

@@ -8,11 +8,11 @@ from pathlib import Path
 import js_lib_htmx
 from litestar import Litestar, Request, Response, Router, get
 from litestar.config.compression import CompressionConfig
-from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.logging.config import LoggingConfig
 from litestar.openapi import OpenAPIConfig
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
@@ -85,7 +85,7 @@ async def _jobs(app: Litestar) -> AsyncIterator[None]:
     # Imported here: a process without jobs need not load the scheduler.
     from app.schedule import running
 
-    with running(app.state.database, zone=settings.zone, clock=clock.now):
+    with running(app.state.database, zone=settings.zone, clock=clock.now, gateway=app.state.gateway):
         yield
 
 

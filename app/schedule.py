@@ -13,9 +13,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.closing import close_in
 from app.database import Database, Role
+from app.paying import repair_events
 from billing.invoicing.billing_period import month_before
 from billing.invoicing.close_period import Closing
 from billing.invoicing.due_store import DueStore
+from billing.payments.stripe_gateway import StripeGateway
 
 GRACE = timedelta(hours=2)
 """How long after its end a period is closed: agents send what they spooled meanwhile. What comes later is adjusted."""
@@ -48,9 +50,11 @@ def _close_next(database: Database, now: datetime) -> Closing | None:
 
 
 @contextlib.contextmanager
-def running(database: Database, *, zone: str, clock: Callable[[], datetime]) -> Iterator[None]:
+def running(
+    database: Database, *, zone: str, clock: Callable[[], datetime], gateway: StripeGateway | None = None
+) -> Iterator[None]:
     """The jobs run in the background of this process until the end of the block."""
-    jobs = scheduler(database, zone=zone, clock=clock)
+    jobs = scheduler(database, zone=zone, clock=clock, gateway=gateway)
     jobs.start()
     try:
         yield
@@ -58,16 +62,26 @@ def running(database: Database, *, zone: str, clock: Callable[[], datetime]) -> 
         jobs.shutdown()
 
 
-def scheduler(database: Database, *, zone: str, clock: Callable[[], datetime]) -> BackgroundScheduler:
+def scheduler(
+    database: Database, *, zone: str, clock: Callable[[], datetime], gateway: StripeGateway | None = None
+) -> BackgroundScheduler:
     """A scheduler with every job, not yet started. A job that runs late or twice does no harm."""
     jobs = BackgroundScheduler(timezone="UTC")
+    _every_few_minutes(jobs, "close_due_periods", lambda: close_due_periods(database, zone=zone, now=clock()), clock)
+    if gateway:
+        _every_few_minutes(jobs, "repair_events", lambda: repair_events(database, gateway, now=clock()), clock)
+    return jobs
+
+
+def _every_few_minutes(
+    jobs: BackgroundScheduler, name: str, verb: Callable[[], object], clock: Callable[[], datetime]
+) -> None:
     jobs.add_job(
-        lambda: close_due_periods(database, zone=zone, now=clock()),
+        verb,
         "interval",
         minutes=_EVERY_MINUTES,
         next_run_time=clock() + _FIRST_AFTER,
-        id="close_due_periods",
+        id=name,
         coalesce=True,
         max_instances=1,
     )
-    return jobs

@@ -14,6 +14,7 @@ from app.schedule import GRACE, close_due_periods, scheduler
 from app.schedule import running as running_jobs
 from billing.invoicing.due_store import DueStore
 from billing.invoicing.store import InvoiceStore
+from billing.payments.stripe_gateway import StripeGateway
 from metering.period import Period
 from tests.builders import JUNE, MAY, SHANGHAI, Shop, open_shop, running, seal_life
 from tests.conftest import Postgres
@@ -107,9 +108,12 @@ def test_a_due_period_comes_back_when_its_worker_dies(shop: Shop) -> None:
             assert DueStore(session).claim(now=JUNE) is None
 
 
-def test_the_scheduler_has_the_job(database: Database) -> None:
-    jobs = scheduler(database, zone=SHANGHAI, clock=lambda: JUNE)
-    assert [job.id for job in jobs.get_jobs()] == ["close_due_periods"]
+def test_the_scheduler_repairs_webhooks_where_cards_are_taken(database: Database) -> None:
+    without = scheduler(database, zone=SHANGHAI, clock=lambda: JUNE)
+    assert [job.id for job in without.get_jobs()] == ["close_due_periods"]
+    gateway = StripeGateway("sk_test_none", webhook_secret="whsec_none", base="http://127.0.0.1:9")
+    jobs = scheduler(database, zone=SHANGHAI, clock=lambda: JUNE, gateway=gateway)
+    assert [job.id for job in jobs.get_jobs()] == ["close_due_periods", "repair_events"]
 
 
 def test_jobs_start_and_stop_with_their_block(database: Database) -> None:

@@ -41,13 +41,20 @@ from metering.period import Period, PeriodError
 from metering.store import MeteringStore
 
 
+class UnreadableTime(ValueError):
+    """A booking's times are local ones such as 2026-05-01T09:00."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A slot that somebody asks for, in the machine's local time; `lease_id` is empty for a lease of its own."""
+    """A slot that somebody asks for, in the machine's local time; `lease_id` is empty for a lease of its own.
+
+    A browser sends times without zone and seconds (`2026-05-01T09:00`), which only text can take.
+    """
 
     machine_id: UUID
-    start: datetime
-    end: datetime
+    start: str
+    end: str
     lease_id: str = ""
 
 
@@ -68,10 +75,9 @@ def booking(
     only(viewer, "sme")
     refused = _book(request.app.state.database, viewer, data)
     if refused is None:
-        told = f"Booked from {data.start:%Y-%m-%d %H:%M} to {data.end:%Y-%m-%d %H:%M}."
-        return shell.back_to(request, "/sme", told)
-    start, end = (f"{each:%Y-%m-%dT%H:%M}" for each in (data.start, data.end))
-    asked = BookingForm(data.machine_id, data.lease_id, "", start, end, refused)
+        start, end = (moment.replace("T", " ") for moment in (data.start, data.end))
+        return shell.back_to(request, "/sme", f"Booked from {start} to {end}.")
+    asked = BookingForm(data.machine_id, data.lease_id, "", data.start, data.end, refused)
     return shell.page(request, "sme.html", _page(request, viewer, asked), viewer=viewer, here="/sme", status=409)
 
 
@@ -139,9 +145,8 @@ def _book(database: Database, viewer: Viewer, wish: Wish) -> str | None:
         lease = leasing.lease(UUID(wish.lease_id)) if wish.lease_id else None
     if lease and (lease.lessee_id, lease.machine_id) != (viewer.organisation_id, listing.machine_id):
         raise UnknownLease(f"no lease {lease.id} of yours for this machine")
-    clock = ZoneInfo(listing.zone)
     try:
-        slot = Period(wish.start.replace(tzinfo=clock), wish.end.replace(tzinfo=clock))
+        slot = _slot(wish, ZoneInfo(listing.zone))
         with database.transaction(Role.WORKER) as session:
             metering = MeteringStore(session)
             result = book(
@@ -154,11 +159,21 @@ def _book(database: Database, viewer: Viewer, wish: Wish) -> str | None:
                 metering=metering,
                 now=now(),
             )
+    except UnreadableTime as error:
+        return sentence(str(error))
     except PeriodError:
         return "The end must lie after the start."
     except OffTheGrid:
         return "A slot starts and ends on a quarter hour: 09:00 or 09:15, not 09:10."
     return sentence(result.reason) if isinstance(result, Refused) else None
+
+
+def _slot(wish: Wish, clock: ZoneInfo) -> Period:
+    try:
+        start, end = (datetime.fromisoformat(moment).replace(tzinfo=clock) for moment in (wish.start, wish.end))
+    except ValueError as error:
+        raise UnreadableTime("write times such as 2026-05-01T09:00, in the machine's local time") from error
+    return Period(start, end)
 
 
 route_handlers = [capacity, booking]

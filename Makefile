@@ -13,6 +13,7 @@
 BIN := .venv/bin
 #: Set and not 0.
 given = $(filter-out 0,$($(1)))
+PICTURES := sme-desktop-light,maker-desktop-light,finance-desktop-light,invoice-phone-dark
 DEMO := $(if $(RECORDING),--recording '$(RECORDING)') $(if $(DAY),--day '$(DAY)') $(if $(PORT),--port '$(PORT)') \
 	$(if $(call given,ONCE),--once) $(if $(call given,RESET),--reset) $(if $(call given,REMOVE),--remove)
 
@@ -38,7 +39,7 @@ test: test-setup lint
 	$(BIN)/pytest $(ARGS)
 
 screenshots: test-setup
-	@$(BIN)/python scripts/screenshots.py
+	@$(BIN)/python -m workbench.screenshots --only $(PICTURES)
 
 #: Choose and pin newer versions, for every platform, with hashes and without naming an index.
 requirements: test-setup

@@ -10,7 +10,7 @@ import httpx
 import stripe
 
 KEY = "sk_test_contract"
-SECRET = "whsec_contract"  # noqa: S105 the secret of a server that lives for one test
+SECRET = "whsec_contract"
 _ROOT = Path(__file__).parents[1]
 
 

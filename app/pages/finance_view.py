@@ -162,7 +162,7 @@ def balance_rows(balances: Iterable[Balance]) -> tuple[BalanceRow, ...]:
     """The trial balance, by account number."""
     named = sorted(((account(each.account), each.amount) for each in balances), key=lambda pair: pair[0].number)
     return tuple(
-        BalanceRow(found.number, found.name, found.meaning, *_sides(sum_.decimal, sum_.currency))
+        BalanceRow(found.number, _account_name(found.name), found.meaning, *_sides(sum_.decimal, sum_.currency))
         for found, sum_ in named
     )
 
@@ -181,7 +181,13 @@ def balance_totals(balances: Sequence[Balance]) -> tuple[BalanceTotal, ...]:
 
 def _sides(value: Decimal, currency: str) -> tuple[str, str]:
     text = f"{abs(value):,f} {currency}"
-    return (text, "") if value > 0 else ("", text if value else "")
+    return (text, "") if value >= 0 else ("", text)
+
+
+def _account_name(key: str) -> str:
+    """`revenue.lease_fixed` as people write it."""
+    words = key.replace(".", ", ").replace("_", " ")
+    return f"{words[0].upper()}{words[1:]}".replace("Vat ", "VAT ")
 
 
 def days_of(period: Period, zone: str) -> tuple[str, str]:

@@ -24,6 +24,8 @@ _STATUSES = {
     Status.MANIPULATED: "the meter reports manipulation",
     Status.SUBSTITUTE: "a substitute value",
 }
+# The control's own counters, and where they differ from the agent's: for a cross-check, never billed.
+_CONTROL = "counter"
 _PLACES = {Unit.MILLISECOND: 4, Unit.MICROMETRE: 6, Unit.MILLIWATT_HOUR: 3, Unit.MILLIREVOLUTION: 1, Unit.PIECE: 0}
 
 
@@ -55,6 +57,7 @@ class ReadingPage:
     previous: int | None
     next: int | None
     registers: tuple[RegisterRow, ...]
+    counters: tuple[RegisterRow, ...]
     pagination: int | None
     link: str
     fingerprint: str
@@ -73,6 +76,7 @@ def reading_page(
 ) -> ReadingPage:
     """The whole page; `before` and `has_next` tell of the neighbours that the viewer may see."""
     record = proof.sealed.record if proof else None
+    rows = [_row(code, reading, before) for code in sorted(reading.registers)]
     return ReadingPage(
         meter_id=meter.id,
         serial=meter.serial,
@@ -85,7 +89,8 @@ def reading_page(
         fault=(proof.fault or "") if proof else "There is no sealed record of this reading.",
         previous=before.sequence if before else None,
         next=reading.sequence + 1 if has_next else None,
-        registers=tuple(_row(code, reading, before) for code in sorted(reading.registers)),
+        registers=tuple(row for row in rows if not row.code.startswith(_CONTROL)),
+        counters=tuple(row for row in rows if row.code.startswith(_CONTROL)),
         pagination=record.pagination if record else None,
         link=record.previous if record else "",
         fingerprint=fingerprint(public_from_pem(proof.agent.public_key_pem)) if proof else "",

@@ -105,7 +105,7 @@ class PaymentStore:
     def settled(
         self, *, lessor: UUID | None = None, invoice: UUID | None = None, most: int | None = None
     ) -> list[Settled]:
-        """The allocations in force, latest first: of a lessor, of an invoice, of all that is visible; not all if `most`."""
+        """The allocations in force, latest first: of a lessor, of an invoice, or all; `most` limits them."""
         query = (
             select(AllocationRow, PaymentRow)
             .join(PaymentRow, col(PaymentRow.id) == col(AllocationRow.payment_id))

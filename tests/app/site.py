@@ -1,4 +1,4 @@
-"""A running service with a small market: a maker with two leased machines' worth of rows, two lessees, its finance team.
+"""A running service with a small market: a maker with a leased machine, two lessees, a finance team, an outsider.
 
 Everything goes the product's own way: readings are sealed and ingested, periods closed, invoices issued.
 """
@@ -33,7 +33,7 @@ from metering.period import QUARTER_HOUR, Period, quarter_start
 from metering.store import MeteringStore
 from tests.builders import BEFORE_MAY, Shop, add_organisation, open_shop, running, seal_life
 
-PASSWORD = "correct-horse"  # noqa: S105
+PASSWORD = "correct-horse"
 _TOKEN = re.compile(r'name="_csrf_token"\s+value="([^"]+)"')
 _STAND_UP_SECONDS = 20
 

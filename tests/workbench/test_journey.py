@@ -140,4 +140,3 @@ def amounts(outcome: Outcome) -> list[tuple[str, str]]:
     return [(line.code, line.precise) for invoice in outcome.invoices for line in invoice.lines] + [
         (str(invoice.number), str(invoice.total)) for invoice in outcome.invoices
     ]
-

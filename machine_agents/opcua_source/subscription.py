@@ -57,12 +57,11 @@ class Subscription:
         state = replace(state, signals=tuple(one.signal for one in found))
         remember(state)
         items = await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
-        refused = {
-            one.signal: f"{one.path}: {item.StatusCode.name}"
-            for one, item in zip(found, items, strict=True)
-            if not item.StatusCode.is_good()
-        }
+        refused = _refused(found, items)
         if HEARTBEAT in refused:
+            # Not to be resumed: it would stay silent for ever.
+            await self.delete(state.subscription)
+            remember(replace(state, subscription=0))
             raise NoHeartbeat(f"the server does not let us monitor the heartbeat: {refused[HEARTBEAT]}")
         granted = _granted(answer, [item for item in items if item.StatusCode.is_good()]) | {"missing": refused}
         signals = tuple("" if signal in refused else signal for signal in state.signals)
@@ -72,8 +71,10 @@ class Subscription:
         return state
 
     async def add_items(self, state: SubscriptionState, found: Sequence[Found], *, timestamp_trigger: bool) -> None:
-        """Complete a subscription that was interrupted before its items were known to exist."""
-        await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
+        """Complete a subscription that was interrupted before its items were known to exist. Raises Vanished."""
+        items = await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
+        if told := _refused(found, items).get(HEARTBEAT):
+            raise Vanished(f"its heartbeat cannot be monitored: {told}")
 
     async def publishing(self, subscription: int) -> None:
         """Let it send; it may already."""
@@ -164,6 +165,12 @@ class Subscription:
             trigger.Trigger = ua.DataChangeTrigger.StatusValueTimestamp
             wanted.Filter = trigger
         return item
+
+
+def _refused(found: Sequence[Found], items: Sequence[ua.MonitoredItemCreateResult]) -> dict[str, str]:
+    """The signals that the server does not let us monitor, and what it says of each."""
+    pairs = zip(found, items, strict=True)
+    return {one.signal: f"{one.path}: {item.StatusCode.name}" for one, item in pairs if not item.StatusCode.is_good()}
 
 
 def _granted(answer: ua.CreateSubscriptionResult, items: Sequence[ua.MonitoredItemCreateResult]) -> dict[str, Any]:

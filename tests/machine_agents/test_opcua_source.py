@@ -206,6 +206,35 @@ def test_an_answer_lost_on_the_way_is_asked_for_again(
     run(test())
 
 
+def test_a_heartbeat_refused_once_leaves_no_silent_subscription_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = UaSession.create_monitored_items
+    refused: list[int] = []
+
+    async def grudging(session: UaSession, parameters: Any) -> Any:
+        answer = await create(session, parameters)
+        if not refused:
+            refused.append(parameters.SubscriptionId)
+            for item in answer:
+                item.StatusCode = ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        return answer
+
+    monkeypatch.setattr(UaSession, "create_monitored_items", grudging)
+
+    async def test() -> None:
+        sink = Collector()
+        async with plain_server(tmp_path / "server") as server:
+            async with running(source_config(server.url, tmp_path), tmp_path, sink):
+                await until(lambda: sink.state.subscription and sink.state.ready)
+                await write_speeds(server, range(1, 4))
+                await until_seen(sink, 3)
+            assert sink.state.subscription != refused[0]
+            assert speeds(sink) == [1, 2, 3]
+
+    run(test())
+
+
 def test_the_server_may_be_absent_and_may_come_back_with_other_indexes(tmp_path: Path) -> None:
     async def test() -> None:
         sink = Collector()

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from app.postgres import Cluster
 from workbench.demo.journey import bill_month, meter_month
-from workbench.demo.processes import DemoFailed, Processes, port_is_free
+from workbench.demo.processes import DemoFailed, Processes, alone, port_gets_free
 from workbench.demo.stage import Plan, Stage, clear, staged
 from workbench.demo.summary import show
 
@@ -43,17 +43,26 @@ def demo(
     that says what did not.
     """
     console = Console()
-    folder = FOLDER.absolute()
-    if reset or remove:
-        _clean(folder, remove=remove)
-        console.print(f"{'Removed' if remove else 'Cleared'} {folder}", soft_wrap=True)
-        return
     if recording is not None and not recording.is_file():
         raise DemoFailed(f"there is no recording {recording}; give the path of a file, or none for our own")
-    Processes(folder / "logs").end_leftovers()
-    if not port_is_free(port):
-        raise DemoFailed(f"port {port} is in use: end the program that has it, or choose another: make demo PORT=8001")
-    plan = Plan(folder, port, datetime.now(UTC), recording and recording.absolute(), day, days, seed, live=not once)
+    folder = FOLDER.absolute()
+    with alone(folder):
+        Processes(folder / "logs").end_leftovers()
+        if not (reset or remove):
+            plan = Plan(folder, port, datetime.now(UTC), recording and recording.absolute(), day, days, seed, not once)
+            _play(plan, console, once=once)
+            return
+        _clean(folder, remove=remove)
+    if remove:
+        shutil.rmtree(folder, ignore_errors=True)
+    console.print(f"{'Removed' if remove else 'Cleared'} {folder}", soft_wrap=True)
+
+
+def _play(plan: Plan, console: Console, *, once: bool) -> None:
+    if not port_gets_free(plan.port):
+        raise DemoFailed(
+            f"port {plan.port} is in use: end the program that has it, or choose another: make demo PORT=8001"
+        )
     signal.signal(signal.SIGTERM, _stop)
     try:
         _run(plan, console, once=once)
@@ -90,13 +99,10 @@ def _progress(console: Console) -> Progress:
 
 
 def _clean(folder: Path, *, remove: bool) -> None:
-    Processes(folder / "logs").end_leftovers()
     if not remove:
         clear(folder)
-        return
-    if (folder / "postgres").exists():
+    elif (folder / "postgres").exists():
         Cluster(folder / "postgres").remove()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stop(signum: int, frame: FrameType | None) -> NoReturn:

@@ -1,20 +1,36 @@
 """The demo's processes: started with a log each, waited for until they answer, and ended together."""
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 READY_SECONDS = 60
 _GRACE_SECONDS = 10
+_PORT_SECONDS = 3
 
 
 class DemoFailed(Exception):
     """Something the demo needs did not happen; the message says what and what to do."""
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; the system lets go of it however the process ends. Raises DemoFailed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "demo.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DemoFailed(
+                f"another demo is running in {folder}: end it with Ctrl-C first, or use a clone of its own for a second"
+            ) from error
+        yield
 
 
 class Processes:
@@ -30,13 +46,19 @@ class Processes:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def end_leftovers(self) -> None:
-        """End what an earlier, killed demo left running."""
+        """End what an earlier, killed demo left running, and wait until it is gone with its ports."""
+        ended = []
         for file in self.folder.glob("*.pid"):
             with contextlib.suppress(ValueError, ProcessLookupError, PermissionError):
                 pid, name = file.read_text().split(maxsplit=1)
                 if name.strip() in _command_of(int(pid)):
                     os.killpg(int(pid), signal.SIGKILL)
+                    ended.append(int(pid))
             file.unlink(missing_ok=True)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        # A killed process that nobody collects stays listed, but without a command line.
+        while any(map(_command_of, ended)) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str] | None = None) -> None:
         """Start `command` as `name`; its output goes to NAME.log."""
@@ -124,7 +146,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def port_is_free(port: int) -> bool:
+def port_gets_free(port: int) -> bool:
+    """Whether the port is free, at once or in a moment: a service that was just killed may still be closing it."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while not _port_is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _port_is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -48,6 +48,7 @@ class Engine:
         self._subscription = Subscription(link, config)
         self._converters = {one.signal: one.entry.converter() for one in resolution.found}
         self._heard = monotonic()
+        self.alive = False  # whether the machine's heartbeat was heard over this connection
         self._inbox = self._new_inbox(replace(sink.remembered(), token=link.token, nonce=link.nonce))
         self._pending: list[asyncio.Task[ua.PublishResponse]] = []
         self._outstanding = _OUTSTANDING
@@ -119,7 +120,7 @@ class Engine:
         return Inbox(state, self._converters, self._sink, self._status, settle_ms=settle_ms, heard=self._hear)
 
     def _hear(self) -> None:
-        self._heard = self._monotonic()
+        self._heard, self.alive = self._monotonic(), True
 
     async def _pump(self) -> None:
         """Keep publish requests waiting at the server and take the answers in the order of the requests."""
@@ -185,9 +186,9 @@ class Engine:
         if len(found) != len(state.signals):
             raise Vanished("interrupted while it was created")
         trigger = self._profile.timestamp_trigger
-        await self._subscription.add_items(state, found, timestamp_trigger=trigger)
-        self._inbox.state = replace(state, ready=True)
-        self._sink.remember(self._inbox.state)
+        add = self._subscription.add_items
+        self._inbox.state = await add(state, found, self._sink.remember, timestamp_trigger=trigger)
+        self._facts(self._inbox.state)
 
     async def _republish_until(self, end: int | None) -> None:
         """Ask again for the messages that have to come next: up to before `end`, or what the server still has."""

@@ -83,7 +83,9 @@ class OpcUaSource:
                 await engine.run(anew=self._silences > 1)
             finally:
                 if engine.delivered:
-                    self._pause, self._silences = _FIRST_PAUSE_SECONDS, 0
+                    self._pause = _FIRST_PAUSE_SECONDS
+                if engine.alive:
+                    self._silences = 0
 
     async def _resolve(self, link: Link) -> Resolution:
         async with asyncio.timeout(6 * self._config.request_seconds):

@@ -54,27 +54,33 @@ class Subscription:
         moment leaves either nothing on the server or something that the next start finds."""
         answer = await self._create()
         state = replace(base, subscription=answer.SubscriptionId, last_sequence=0, ready=False, fresh=True)
-        state = replace(state, signals=tuple(one.signal for one in found))
+        state = replace(state, signals=tuple(one.signal for one in found), granted=_promised(answer))
         remember(state)
-        items = await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
-        refused = _refused(found, items)
-        if HEARTBEAT in refused:
-            # Not to be resumed: it would stay silent for ever.
-            await self.delete(state.subscription)
-            remember(replace(state, subscription=0))
-            raise NoHeartbeat(f"the server does not let us monitor the heartbeat: {refused[HEARTBEAT]}")
-        granted = _granted(answer, [item for item in items if item.StatusCode.is_good()]) | {"missing": refused}
-        signals = tuple("" if signal in refused else signal for signal in state.signals)
-        state = replace(state, ready=True, signals=signals, granted=granted)
-        remember(state)
+        state = await self.add_items(state, found, remember, timestamp_trigger=timestamp_trigger)
         await self.publishing(state.subscription)
         return state
 
-    async def add_items(self, state: SubscriptionState, found: Sequence[Found], *, timestamp_trigger: bool) -> None:
-        """Complete a subscription that was interrupted before its items were known to exist. Raises Vanished."""
+    async def add_items(
+        self,
+        state: SubscriptionState,
+        found: Sequence[Found],
+        remember: Callable[[SubscriptionState], None],
+        *,
+        timestamp_trigger: bool,
+    ) -> SubscriptionState:
+        """Complete a subscription of which no item exists yet. Without a heartbeat it is given up: taken up again, it
+        would only be silent."""
         items = await self._create_items(state.subscription, found, timestamp_trigger=timestamp_trigger)
-        if told := _refused(found, items).get(HEARTBEAT):
-            raise Vanished(f"its heartbeat cannot be monitored: {told}")
+        refused = _refused(found, items)
+        if HEARTBEAT in refused:
+            await self.delete(state.subscription)
+            remember(replace(state, subscription=0))
+            raise NoHeartbeat(f"the server does not let us monitor the heartbeat: {refused[HEARTBEAT]}")
+        granted = _granted(state.granted, [item for item in items if item.StatusCode.is_good()]) | {"missing": refused}
+        signals = tuple("" if signal in refused else signal for signal in state.signals)
+        state = replace(state, ready=True, signals=signals, granted=granted)
+        remember(state)
+        return state
 
     async def publishing(self, subscription: int) -> None:
         """Let it send; it may already."""
@@ -173,14 +179,16 @@ def _refused(found: Sequence[Found], items: Sequence[ua.MonitoredItemCreateResul
     return {one.signal: f"{one.path}: {item.StatusCode.name}" for one, item in pairs if not item.StatusCode.is_good()}
 
 
-def _granted(answer: ua.CreateSubscriptionResult, items: Sequence[ua.MonitoredItemCreateResult]) -> dict[str, Any]:
-    """What the server made of our wishes. It keeps values for an agent that is away for `outage_tolerance_seconds`."""
+def _promised(answer: ua.CreateSubscriptionResult) -> dict[str, Any]:
+    """What the server made of our wishes for the subscription itself."""
+    lifetime = answer.RevisedPublishingInterval * answer.RevisedLifetimeCount / 1000
+    return {"publish_ms": answer.RevisedPublishingInterval, "lifetime_seconds": lifetime}
+
+
+def _granted(promised: dict[str, Any], items: Sequence[ua.MonitoredItemCreateResult]) -> dict[str, Any]:
+    """The same with its items. The server keeps values for an agent that is away for `outage_tolerance_seconds`."""
     sampling = max(item.RevisedSamplingInterval for item in items)
     queue = min(item.RevisedQueueSize for item in items)
-    lifetime = answer.RevisedPublishingInterval * answer.RevisedLifetimeCount / 1000
-    return {
-        "publish_ms": answer.RevisedPublishingInterval,
-        "sampling_ms": sampling,
-        "queue": queue,
-        "outage_tolerance_seconds": min(queue * sampling / 1000, lifetime) if sampling > 0 else lifetime,
-    }
+    lifetime = promised["lifetime_seconds"]
+    tolerance = min(queue * sampling / 1000, lifetime) if sampling > 0 else lifetime
+    return promised | {"sampling_ms": sampling, "queue": queue, "outage_tolerance_seconds": tolerance}

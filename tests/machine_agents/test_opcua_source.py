@@ -149,6 +149,68 @@ def keep_sent_messages(server: PlainServer, kept: bool = True) -> None:
     service.republish = republish
 
 
+def refuse_heartbeat(server: PlainServer, times: int) -> list[list[int]]:
+    """The server does not let the heartbeat be monitored, so often; gives the client handles of each attempt."""
+    service = server.server.iserver.subscription_service
+    create, attempts = service.create_monitored_items, list[list[int]]()
+
+    async def refusing(params: Any, *rest: Any) -> Any:
+        attempts.append([item.RequestedParameters.ClientHandle for item in params.ItemsToCreate])
+        if len(attempts) <= times:
+            params.ItemsToCreate[0].ItemToMonitor.NodeId = ua.NodeId("gone", 1)
+        return await create(params, *rest)
+
+    service.create_monitored_items = refusing
+    return attempts
+
+
+def test_a_subscription_without_its_heartbeat_is_not_kept_for_resuming(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            attempts, sink = refuse_heartbeat(server, times=1), Collector()
+            config = source_config(server.url, tmp_path, silence_seconds=60)
+            async with running(config, tmp_path, sink) as status:
+                await until(lambda: status.facts["source"].get("state") == "stopped")
+                assert sink.state.subscription == 0
+                assert not server.server.iserver.subscription_service.subscriptions
+                await until_begun(sink, 1)
+            assert len(attempts) == 2
+
+    run(test())
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+def test_a_start_interrupted_before_its_items_were_created_is_completed_or_given_up(
+    tmp_path: Path, refusals: int
+) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            attempts, sink = refuse_heartbeat(server, times=refusals), Collector()
+            refuse_once(server, ua.StatusCodes.BadTooManyMonitoredItems)
+            config = source_config(server.url, tmp_path, silence_seconds=60)
+            async with running(config, tmp_path, sink):
+                await until_begun(sink, 1)
+                await write_speeds(server, range(1, 3))
+                await until_seen(sink, 2)
+            assert len(attempts) == refusals + 1
+            assert sink.state.ready
+            assert sink.state.granted["outage_tolerance_seconds"] > 0
+
+    run(test())
+
+
+def refuse_once(server: PlainServer, code: int) -> None:
+    """The server's next answer to a wish for monitored items is a fault."""
+    service = server.server.iserver.subscription_service
+    create = service.create_monitored_items
+
+    async def failing(*_: Any) -> Any:
+        service.create_monitored_items = create
+        raise ServiceError(code)
+
+    service.create_monitored_items = failing
+
+
 def test_a_lost_subscription_is_made_anew_and_the_gap_is_said(tmp_path: Path) -> None:
     async def test() -> None:
         async with plain_server(tmp_path / "server") as server:

@@ -38,6 +38,8 @@ lint:
 test: test-setup lint
 	$(BIN)/pytest $(ARGS)
 
+#: The few that the README shows; all of them: .venv/bin/python -m workbench.screenshots
+PICTURES := sme-desktop-light,maker-desktop-light,finance-desktop-light,invoice-phone-dark
 screenshots: test-setup
 	@$(BIN)/python -m workbench.screenshots --only $(PICTURES)
 

@@ -116,7 +116,7 @@ def _sums(
 ) -> Iterable[tuple[str, Money]]:
     late = [each.open for each in receivables if each.invoice.due_date and each.invoice.due_date < today]
     yield "Open", total([each.open for each in receivables], currency)
-    yield "of it overdue", total(late, currency)
+    yield "Overdue", total(late, currency)
     yield "Received", total([each.settled for each in receivables], currency)
     yield "At the bank, not matched", total([each for each in bank if each.currency == currency], currency)
 

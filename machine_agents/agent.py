@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 import httpx
 
-from machine_agents import credentials, profile
+from machine_agents import credentials
 from machine_agents.config import AgentConfig
 from machine_agents.courier import Courier, Refused
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import NotStored
-from machine_agents.opcua_source.source import OpcUaSource
 from machine_agents.sealing import Meter
+from machine_agents.sources import MakeSource, source_maker
 from machine_agents.spool import Spool
 from machine_agents.status import Status
 from metering.ocmf import PrivateKey, fingerprint
@@ -30,7 +30,7 @@ async def run(
 ) -> None:
     """Run until SIGTERM or SIGINT. SpoolInUse, SpoolBroken, NotStored, BadSecret and BadProfile end it at the start."""
     stop = _stop_on_signals()
-    known = profile.load(config.source.profile)
+    make_source = source_maker(config, monotonic=monotonic)
     with contextlib.closing(Spool(config.data)) as spool:
         key = credentials.signing_key(config.data)
         status = Status(config.data / "status.json", log, clock=clock, monotonic=monotonic)
@@ -40,7 +40,7 @@ async def run(
         try:
             enrolment = credentials.enrolment(config.data) or await _until(stop, courier.enrol())
             if enrolment is not None:
-                await _work(config, known, spool, key, enrolment, courier, status, stop, monotonic)
+                await _work(config, make_source, spool, key, enrolment, courier, status, stop, monotonic)
         finally:
             await courier.close()
             status.note("agent", stopped=clock().isoformat())
@@ -50,7 +50,7 @@ async def run(
 
 async def _work(
     config: AgentConfig,
-    known: profile.Profile,
+    make_source: MakeSource,
     spool: Spool,
     key: PrivateKey,
     enrolment: Enrolment,
@@ -60,7 +60,7 @@ async def _work(
     monotonic: Callable[[], float],
 ) -> None:
     meter = Meter(spool, key, enrolment, config.meter, monotonic=monotonic)
-    source = OpcUaSource(config.source, known, meter, status, folder=config.data / "pki", monotonic=monotonic)
+    source = make_source(meter, status)
     status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)
     source_task = asyncio.create_task(source.run())
     others = [

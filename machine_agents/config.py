@@ -96,6 +96,14 @@ def _agent(raw: Mapping[str, Any], base: Path) -> AgentConfig:
 
 
 def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig:
+    """By the kind of source; each knows its own entries."""
+    kind = _get(raw, "source.kind", str, "opcua")
+    if kind not in _KINDS:
+        raise BadConfig(f"source.kind {kind!r} is not known; there is {', '.join(sorted(_KINDS))}")
+    return _KINDS[kind]({name: value for name, value in raw.items() if name != "kind"}, base)
+
+
+def _opcua(raw: Mapping[str, Any], base: Path) -> SourceConfig:
     numbers = {"publish_ms", "sampling_ms", "queue"} | {
         f"{name}_seconds" for name in ("tolerance", "silence", "request", "retry_max")
     }
@@ -114,6 +122,9 @@ def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig:
         password_file=base / _get(raw, "source.password_file", str),
         **given,
     )
+
+
+_KINDS = {"opcua": _opcua}
 
 
 def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:

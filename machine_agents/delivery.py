@@ -1,42 +1,11 @@
 """What a source hands over at once, and what the one who takes it promises: stored durably, or refused whole."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from machine_agents.observation import Observation
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionState:
-    """Everything needed to take up a subscription again after a break or a restart of the agent.
-
-    `token` and `nonce` belong to the session, `signals` is the order that client handles count. `last_sequence` is the
-    last notification stored. `ready`: the monitored items are known to exist. `fresh`: nothing of this subscription was
-    stored yet, so what lies before its first heartbeat was not seen. `profile` and `server` say what it was made for,
-    `granted` what the server made of our wishes.
-    """
-
-    token: str = ""
-    nonce: str = ""
-    subscription: int = 0
-    last_sequence: int = 0
-    signals: tuple[str, ...] = ()
-    ready: bool = False
-    fresh: bool = True
-    profile: str = ""
-    server: str = ""
-    granted: dict[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str) -> "SubscriptionState":
-        plain = json.loads(text)
-        return cls(**(plain | {"signals": tuple(plain["signals"])}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +13,16 @@ class Delivery:
     """Observations in order of arrival, to be stored together with `state`.
 
     `heartbeat` is the newest one: everything the source saw up to it is in this or an earlier delivery; None when that
-    cannot be said yet. `lost` names the signals of which values before these may have been lost: they are not known
-    since the heartbeat before. `fresh`: this begins a subscription, so all are.
+    cannot be said yet. `state` is the source's own text, from which it goes on after a break or a restart; nobody else
+    reads it. `signals` are those that the source gives. `lost` names the signals of which values before these may have
+    been lost: they are not known since the heartbeat before. `fresh`: nothing connects this with what came before, so
+    all are.
     """
 
     observations: Sequence[Observation]
     heartbeat: datetime | None
-    state: SubscriptionState
+    state: str
+    signals: tuple[str, ...]
     lost: frozenset[str] = field(default_factory=frozenset)
     fresh: bool = False
 
@@ -60,10 +32,19 @@ class NotStored(Exception):
 
 
 class Sink(Protocol):
-    """Takes deliveries. Both methods return when what was given is on the disk, or raise NotStored."""
+    """Takes deliveries. `deliver` and `remember` return when what was given is on the disk, or raise NotStored."""
 
     def deliver(self, delivery: Delivery) -> None: ...
 
-    def remember(self, state: SubscriptionState) -> None: ...
+    def remember(self, state: str) -> None:
+        """Keep a source's state without observations."""
 
-    def remembered(self) -> SubscriptionState: ...
+    def remembered(self) -> str:
+        """The state kept last, as the source wrote it; empty before the first."""
+
+
+class Source(Protocol):
+    """Reads a machine and delivers what it says to a sink."""
+
+    async def run(self) -> None:
+        """Deliver for ever, over every break; cancel to stop."""

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from machine_agents.accrual import AccrualState, Cut, fold, snapshot
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
-from machine_agents.delivery import Delivery, SubscriptionState
+from machine_agents.delivery import Delivery
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.source_time import from_ms
 from machine_agents.spool import Spool, Tail
 from metering.ocmf import PrivateKey, Sealed, seal
 from metering.reading import Reading, Reason, Record, Status
 
+_SOURCE = "source"  # the name under which the spool keeps the source's own state
 _LIVE_AFTER = timedelta(seconds=5)
 _LIVE_AT_MOST = 1.25
 """Source time that runs faster than wall time by more than this is a recording played back, not a machine at work."""
@@ -52,7 +53,7 @@ class Meter:
         try:
             cuts = self._fold(delivery)
             sealed = self._seal(cuts)
-            kept = {"subscription": delivery.state.to_json()}
+            kept = {_SOURCE: delivery.state}
             if self._state is not None:
                 kept["accrual"] = self._state.to_json()
             self._spool.commit(kept, sealed)
@@ -61,12 +62,11 @@ class Meter:
             raise
         self.heartbeat = delivery.heartbeat or self.heartbeat
 
-    def remember(self, state: SubscriptionState) -> None:
-        self._spool.commit({"subscription": state.to_json()})
+    def remember(self, state: str) -> None:
+        self._spool.commit({_SOURCE: state})
 
-    def remembered(self) -> SubscriptionState:
-        text = self._spool.kept("subscription")
-        return SubscriptionState.from_json(text) if text else SubscriptionState()
+    def remembered(self) -> str:
+        return self._spool.kept(_SOURCE) or ""
 
     def registers(self) -> dict[str, int]:
         """The registers as of the last heartbeat; empty before the first."""
@@ -86,11 +86,11 @@ class Meter:
         if delivery.fresh and (first := _first_heartbeat(observations)) is not None:
             observations = [_not_before(first, seen) for seen in observations]
             if self._state is None:
-                self._state = AccrualState.begin(first, delivery.state.signals)
+                self._state = AccrualState.begin(first, delivery.signals)
                 cuts.append(self._first_cut(observations))
         if self._state is None:
             raise ValueError("the first delivery must be fresh and hold a heartbeat")
-        lost = frozenset(delivery.state.signals) if delivery.fresh else delivery.lost
+        lost = frozenset(delivery.signals) if delivery.fresh else delivery.lost
         if lost and cuts == []:
             ended = _end_of(self._state)
             observations = [*(Observation(signal, None, ended) for signal in sorted(lost)), *observations]

@@ -14,10 +14,11 @@ from asyncua import ua
 from asyncua.ua.uaerrors import BadNoSubscription, BadSubscriptionIdInvalid, BadTimeout, BadTooManyPublishRequests
 
 from machine_agents.config import SourceConfig
-from machine_agents.delivery import Sink, SubscriptionState
+from machine_agents.delivery import Sink
 from machine_agents.opcua_source.inbox import Inbox
 from machine_agents.opcua_source.nodes import Resolution
 from machine_agents.opcua_source.session import Link
+from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import KEEP_ALIVE_SECONDS, Subscription, Vanished, is_before
 from machine_agents.profile import Profile
 from machine_agents.status import Status
@@ -49,7 +50,8 @@ class Engine:
         self._converters = {one.signal: one.entry.converter() for one in resolution.found}
         self._heard = monotonic()
         self.alive = False  # whether the machine's heartbeat was heard over this connection
-        self._inbox = self._new_inbox(replace(sink.remembered(), token=link.token, nonce=link.nonce))
+        known = SubscriptionState.of_text(sink.remembered())
+        self._inbox = self._new_inbox(replace(known, token=link.token, nonce=link.nonce))
         self._pending: list[asyncio.Task[ua.PublishResponse]] = []
         self._outstanding = _OUTSTANDING
         self._delivered = 0
@@ -62,7 +64,7 @@ class Engine:
     async def run(self, *, anew: bool = False) -> None:
         """Resume or create, then deliver for as long as the connection holds. `anew`: do not resume."""
         try:
-            self._sink.remember(self._inbox.state)
+            self._remember(self._inbox.state)
             try:
                 if anew or not await self._resume():
                     await self._create()
@@ -97,7 +99,7 @@ class Engine:
             self._status.count("source", "gaps", 0 if old.fresh else 1)
         base = replace(old, profile=self._profile.digest, server=self._link.server)
         state = await self._subscription.create(
-            self._resolution.found, base, self._sink.remember, timestamp_trigger=self._profile.timestamp_trigger
+            self._resolution.found, base, self._remember, timestamp_trigger=self._profile.timestamp_trigger
         )
         self._delivered += self._inbox.delivered
         self._inbox = self._new_inbox(state)
@@ -114,6 +116,9 @@ class Engine:
         self._status.say("subscription lost", why=str(vanished))
         await self._drop_pending()
         await self._create()
+
+    def _remember(self, state: SubscriptionState) -> None:
+        self._sink.remember(state.to_text())
 
     def _new_inbox(self, state: SubscriptionState) -> Inbox:
         settle_ms = self._profile.settle_ms
@@ -187,7 +192,7 @@ class Engine:
             raise Vanished("interrupted while it was created")
         trigger = self._profile.timestamp_trigger
         add = self._subscription.add_items
-        self._inbox.state = await add(state, found, self._sink.remember, timestamp_trigger=trigger)
+        self._inbox.state = await add(state, found, self._remember, timestamp_trigger=trigger)
         self._facts(self._inbox.state)
 
     async def _republish_until(self, end: int | None) -> None:

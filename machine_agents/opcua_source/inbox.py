@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from asyncua import ua
 
-from machine_agents.delivery import Delivery, Sink, SubscriptionState
+from machine_agents.delivery import Delivery, Sink
 from machine_agents.observation import Observation
 from machine_agents.opcua_source.decode import Decoder
+from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import Vanished, following, is_before
 from machine_agents.profile import Convert
 from machine_agents.source_time import from_ms
@@ -101,7 +102,10 @@ class Inbox:
             return
         heartbeat = self._heartbeat if complete else None
         stored = replace(state, last_sequence=self._last, ready=True, fresh=False)
-        self._sink.deliver(Delivery(group.observations, heartbeat, stored, lost=group.lost, fresh=state.fresh))
+        known = tuple(signal for signal in state.signals if signal)
+        self._sink.deliver(
+            Delivery(group.observations, heartbeat, stored.to_text(), known, lost=group.lost, fresh=state.fresh)
+        )
         self.acknowledge(group.sequences)
         self.delivered += len(group.observations)
         self._status.count("source", "notifications", len(group.observations))

@@ -12,6 +12,7 @@ from machine_agents.opcua_source.engine import Engine, Silent
 from machine_agents.opcua_source.identity import own_identity
 from machine_agents.opcua_source.nodes import Resolution, resolve
 from machine_agents.opcua_source.session import Link, SecurityRefused, connect, explain
+from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import NoHeartbeat
 from machine_agents.profile import Profile
 from machine_agents.status import Status
@@ -64,7 +65,7 @@ class OpcUaSource:
             self._pause = min(2 * self._pause, self._config.retry_max_seconds)
 
     async def _once(self) -> None:
-        known = self._sink.remembered()
+        known = SubscriptionState.of_text(self._sink.remembered())
         async with connect(
             self._config, self._identity, self._pin, self._password, token=known.token, nonce=known.nonce
         ) as link:

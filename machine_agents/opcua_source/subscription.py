@@ -9,10 +9,10 @@ from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import BadMessageNotAvailable, BadNoSubscription, BadSubscriptionIdInvalid, UaStatusCodeError
 
 from machine_agents.config import SourceConfig
-from machine_agents.delivery import SubscriptionState
 from machine_agents.observation import HEARTBEAT
 from machine_agents.opcua_source.nodes import Found
 from machine_agents.opcua_source.session import Link
+from machine_agents.opcua_source.state import SubscriptionState
 
 KEEP_ALIVE_SECONDS = 2
 _LAST_SEQUENCE = 2**32 - 1

@@ -12,9 +12,10 @@ from asyncua.crypto.permission_rules import User, UserRole
 
 from machine_agents import profile
 from machine_agents.config import SourceConfig
-from machine_agents.delivery import Delivery, NotStored, SubscriptionState
+from machine_agents.delivery import Delivery, NotStored
 from machine_agents.observation import Observation
 from machine_agents.opcua_source.identity import own_identity
+from machine_agents.opcua_source.state import SubscriptionState
 
 SPACE = "urn:test:machine"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -128,7 +129,7 @@ def source_config(url: str, folder: Path, **changes: Any) -> SourceConfig:
 class Collector:
     """A sink in memory that can be told to fail."""
 
-    state: SubscriptionState = field(default_factory=SubscriptionState)
+    text: str = ""
     deliveries: list[Delivery] = field(default_factory=list)
     failures: int = 0
 
@@ -136,14 +137,19 @@ class Collector:
         if self.failures:
             self.failures -= 1
             raise NotStored("the disk is full")
-        self.state = delivery.state
+        self.text = delivery.state
         self.deliveries.append(delivery)
 
-    def remember(self, state: SubscriptionState) -> None:
-        self.state = state
+    def remember(self, state: str) -> None:
+        self.text = state
 
-    def remembered(self) -> SubscriptionState:
-        return self.state
+    def remembered(self) -> str:
+        return self.text
+
+    @property
+    def state(self) -> SubscriptionState:
+        """What the source asked to keep."""
+        return SubscriptionState.of_text(self.text)
 
     @property
     def observations(self) -> list[Observation]:

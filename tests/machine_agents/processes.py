@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from machine_agents.credentials import signing_key
-from machine_agents.delivery import SubscriptionState
+from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.spool import Spool
 from metering.ocmf import Sealed, parse
 from tests.machine_agents.fake_service import CODE
@@ -71,8 +71,8 @@ class AgentFolder:
     def forget_session(self) -> None:
         """As if the server's session had timed out: its subscription can only be transferred."""
         spool = Spool(self.data)
-        if text := spool.kept("subscription"):
-            spool.commit({"subscription": replace(SubscriptionState.from_json(text), token="").to_json()})
+        if text := spool.kept("source"):
+            spool.commit({"source": replace(SubscriptionState.of_text(text), token="").to_text()})
         spool.close()
 
     def start(self) -> "AgentProcess":

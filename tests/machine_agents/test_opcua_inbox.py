@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from asyncua import ua
 
-from machine_agents.delivery import NotStored, SubscriptionState
+from machine_agents.delivery import NotStored
 from machine_agents.opcua_source.inbox import Inbox
+from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import Vanished
 from machine_agents.status import Status
 from tests.machine_agents.plain_server import PROFILE, START, Collector
@@ -154,3 +155,12 @@ def test_the_end_that_a_server_says_is_noted() -> None:
     ended = ua.StatusChangeNotification(Status=ua.StatusCode(ua.StatusCodes.BadTimeout))
     one.add(ua.NotificationMessage(5, START, [ended]))
     assert one.closed == "BadTimeout"
+
+
+FOREIGN = ('{"kind":"mtconnect","signals":[]}', '{"kind":"opcua","later":1,"signals":[]}')
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no JSON", *FOREIGN])
+def test_another_sources_state_is_nothing_to_take_up(text: str) -> None:
+    assert SubscriptionState.of_text(text) == SubscriptionState()
+    assert SubscriptionState.of_text(BEGUN.to_text()) == BEGUN

@@ -11,7 +11,7 @@ import pytest
 from machine_agents.accrual import Policy
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
-from machine_agents.delivery import Delivery, NotStored, SubscriptionState
+from machine_agents.delivery import Delivery, NotStored
 from machine_agents.observation import Observation
 from machine_agents.sealing import Meter
 from machine_agents.source_time import to_ms
@@ -21,7 +21,7 @@ from metering.reading import Reading, Reason, TimeQuality
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SIGNALS = ("heartbeat", "replayed", "power", "axis.X.position")
-STATE = SubscriptionState(subscription=7, signals=SIGNALS, ready=True, fresh=False)
+STATE = "what only the source understands"
 KEY = new_key()
 CONFIG = MeterConfig(policy=Policy(silence_ms=600_000), clock=TimeQuality.SYNCHRONISED, interim_seconds=60)
 
@@ -50,7 +50,7 @@ def beat(minutes: float) -> Observation:
 def delivery(observations: Sequence[Observation], minutes: float, *, fresh: bool = False, lost: str = "") -> Delivery:
     """What a source saw up to a heartbeat at `minutes`."""
     names = frozenset({lost} - {""})
-    return Delivery([*observations, beat(minutes)], at(minutes), STATE, lost=names, fresh=fresh)
+    return Delivery([*observations, beat(minutes)], at(minutes), STATE, SIGNALS, lost=names, fresh=fresh)
 
 
 FIRST = delivery(

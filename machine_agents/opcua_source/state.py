@@ -1,0 +1,43 @@
+"""What the OPC UA source asks its sink to keep, to take up its subscription again."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_KIND = "opcua"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionState:
+    """Everything needed to take up a subscription again.
+
+    `token` and `nonce` belong to the session, `signals` is the order that client handles count. `last_sequence` is the
+    last notification stored. `ready`: the monitored items are known to exist. `fresh`: nothing of this subscription was
+    stored yet, so what lies before its first heartbeat was not seen. `profile` and `server` say what it was made for,
+    `granted` what the server made of our wishes.
+    """
+
+    token: str = ""
+    nonce: str = ""
+    subscription: int = 0
+    last_sequence: int = 0
+    signals: tuple[str, ...] = ()
+    ready: bool = False
+    fresh: bool = True
+    profile: str = ""
+    server: str = ""
+    granted: dict[str, Any] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        return json.dumps({"kind": _KIND, **asdict(self)}, separators=(",", ":"))
+
+    @classmethod
+    def of_text(cls, text: str) -> "SubscriptionState":
+        """What `text` says; nothing to take up when it is empty, another kind of source's, or of another version."""
+        try:
+            plain = json.loads(text)
+            if plain.pop("kind") != _KIND:
+                return cls()
+            return cls(**(plain | {"signals": tuple(plain["signals"])}))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()

@@ -48,6 +48,7 @@ def fold(
     """
     pending = state.pending
     pending.extend((to_us(seen.source_time), seen.signal, seen.value) for seen in observations)
+    state.taken = []
     if heartbeat is None:
         return []
     bind(state, policy)
@@ -55,8 +56,9 @@ def fold(
     pending.sort(key=itemgetter(0))
     ready = bisect_right(pending, limit, key=itemgetter(0))
     state.pending = pending[ready:]
+    state.taken = pending[:ready]
     cuts: list[Cut] = []
-    for us, signal, value in pending[:ready]:
+    for us, signal, value in state.taken:
         _take(state, us, signal, value, policy, cuts)
     now = limit // 1000
     if now >= state.next_cut:
@@ -102,11 +104,10 @@ def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Polic
     if value is None:
         state.advance(now)
     else:
-        life_end = at + policy.silence_ms
+        life_end = max(state.life_end, at + policy.silence_ms)
         if state.asleep_since is not None or now > state.life_end:
             _wake(state, now, life_end, cuts)
-        if life_end > state.life_end:
-            state.life_end = life_end
+        state.life_end = life_end
     state.values[signal] = value
     taker(now, old, value)
     if (old is None) is not (value is None):

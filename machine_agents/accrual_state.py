@@ -58,6 +58,8 @@ class AccrualState:
     replayed: bool = False
     pending: list[Pending] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=lambda: {"duplicate": 0, "stale": 0, "late": 0, "unmapped": 0})
+    # What the last fold took, in the order it took it: for whoever keeps the raw observations. Not saved.
+    taken: list[Pending] = field(default_factory=list)
     # Derived from the above by signals.bind; not saved.
     policy: object = None
     takers: dict[str, Callable[[int, Value, Value], None] | None] = field(default_factory=dict)

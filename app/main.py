@@ -17,13 +17,14 @@ from litestar.static_files import create_static_files_router
 from litestar.template.config import TemplateConfig
 
 from app import clock, problems, security
-from app.api import agents, keys, readings, statements, stripe_events
+from app.api import agent_chain, agents, keys, readings, statements, stripe_events
 from app.database import Database, Role
 from app.pages import finance, invoices, live, maker, meters, sign_in, sme
 from app.paying import gateway_of
 from app.settings import Settings, load
 
-_PARTS = (sign_in, maker, sme, finance, invoices, meters, live, agents, readings, statements, stripe_events, keys)
+_PAGES = (sign_in, maker, sme, finance, invoices, meters, live)
+_API = (agents, agent_chain, readings, statements, stripe_events, keys)
 _HERE = Path(__file__).parent
 _HTMX = Path(js_lib_htmx.__file__).parent / "static" / "htmx"
 
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None, *, database: Database | None = 
     secret = security.load_secret(settings.secret_file)
     over_https = settings.base_url.startswith("https:")
     return Litestar(
-        route_handlers=[health, *_static(), *(each for part in _PARTS for each in part.route_handlers)],
+        route_handlers=[health, *_static(), *(each for part in (*_PAGES, *_API) for each in part.route_handlers)],
         dependencies={"viewer": Provide(security.viewer_of, sync_to_thread=False)},
         state=_state(settings, database),
         template_config=TemplateConfig(directory=_HERE / "templates", engine=JinjaTemplateEngine),

@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from machine_agents.simulator.command import simulate
+from machine_agents.upkeep import recover, status, unit
 
 app = typer.Typer(
     help="The box beside the machine: reads it over OPC UA, keeps its registers, seals and sends readings.",
@@ -97,9 +98,6 @@ def discover(
     raise typer.Exit(Exit.DONE if any(one.usable for one in found.proposals) else Exit.NOTHING_TO_METER)
 
 
-app.command()(simulate)
-
-
 def _or_exit(work: Callable[[], _T]) -> _T:
     """The result of `work`; what a person can put right ends the program with one line and a status that says which."""
     try:
@@ -115,27 +113,29 @@ def _await(work: Coroutine[Any, Any, _T]) -> _T:
 def _leave(error: Exception) -> NoReturn:
     from machine_agents.config import BadConfig
     from machine_agents.credentials import BadSecret
-    from machine_agents.delivery import NotStored
+    from machine_agents.delivery import NotStored, StoreBroken
+    from machine_agents.local_port import PortTaken
     from machine_agents.opcua_source.discovery import NotReached
     from machine_agents.opcua_source.session import SecurityRefused
     from machine_agents.profile import BadProfile
-    from machine_agents.spool import SpoolBroken, SpoolInUse
+    from machine_agents.spool import SpoolInUse
     from metering.ocmf import BadKey
 
     statuses: list[tuple[tuple[type[Exception], ...], Exit]] = [
-        ((BadConfig, BadSecret, BadProfile), Exit.BAD_CONFIG),
-        ((SpoolInUse, SpoolBroken, NotStored, BadKey), Exit.FOLDER),
+        ((BadConfig, BadSecret, BadProfile, PortTaken), Exit.BAD_CONFIG),
+        ((SpoolInUse, StoreBroken, NotStored, BadKey), Exit.FOLDER),
         ((SecurityRefused,), Exit.INSECURE),
         ((NotReached,), Exit.UNREACHABLE),
     ]
-    for kinds, status in statuses:
+    for kinds, exit_status in statuses:
         if isinstance(error, kinds):
             typer.echo(f"machine_agents: {str(error) or type(error).__name__}", err=True)
-            raise typer.Exit(status) from None
+            raise typer.Exit(exit_status) from None
     raise error
 
 
-app.command()(simulate)
+for _command in (simulate, status, unit, recover):
+    app.command()(_command)
 
 if __name__ == "__main__":
     app()

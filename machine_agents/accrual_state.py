@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 from machine_agents.counters import OWN, ControlCounter
 from machine_agents.signal_codes import codes_of
 from machine_agents.source_time import from_ms, to_ms
+from metering.reading import Reading
+from metering.spectrum import Spectrum
 
 Value: TypeAlias = int | str | bool | None
 Pending: TypeAlias = tuple[int, str, Value]
@@ -77,6 +79,17 @@ class AccrualState:
         start = to_ms(at)
         state = cls(start, (start // QUARTER_MS + 1) * QUARTER_MS, start, start)
         state.registers.update({code: 0 for signal in signals for code in codes_of(signal)})
+        return state
+
+    @classmethod
+    def resume(cls, last: Reading, spectrum: Spectrum) -> "AccrualState":
+        """A meter that goes on from its `last` sealed reading and the spectrum's cumulative cells, and from nothing
+        else: no value is known since then, so the time until the source speaks again is a gap."""
+        at = to_ms(last.device_time)
+        state = cls(at, (at // QUARTER_MS + 1) * QUARTER_MS, at, at)
+        state.registers.update(last.registers)
+        for (name, key), length in spectrum.items():
+            state.spindles.setdefault(name, Spindle()).cells[key] = length
         return state
 
     @property

@@ -14,14 +14,16 @@ from machine_agents import credentials
 from machine_agents.config import AgentConfig
 from machine_agents.courier import Courier, Refused
 from machine_agents.credentials import Enrolment
-from machine_agents.delivery import NotStored
+from machine_agents.delivery import NotStored, StoreBroken
+from machine_agents.local_port import serving
+from machine_agents.report import EVERY_SECONDS, Reporter, doing
 from machine_agents.sealing import Meter
+from machine_agents.service_manager import Notifier
 from machine_agents.sources import MakeSource, source_maker
 from machine_agents.spool import Spool
 from machine_agents.status import Status
 from metering.ocmf import PrivateKey, fingerprint
 
-_STATUS_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 5.0
 
 
@@ -36,16 +38,58 @@ async def run(
         status = Status(config.data / "status.json", log, clock=clock, monotonic=monotonic)
         status.note("agent", name=config.name, process=os.getpid(), key_fingerprint=fingerprint(key.public_key()))
         status.say("started", data=str(config.data), key_fingerprint=fingerprint(key.public_key()))
-        courier = Courier(config.service, config.data, key, config.name, status)
+        notifier = Notifier()
         try:
-            enrolment = credentials.enrolment(config.data) or await _until(stop, courier.enrol())
-            if enrolment is not None:
-                await _work(config, make_source, spool, key, enrolment, courier, status, stop, monotonic)
+            with _local_port(config, status, clock):
+                notifier.ready()
+                await _enrolled_work(config, make_source, spool, key, status, notifier, stop, monotonic)
+        except StoreBroken as broken:
+            status.note("agent", failed=str(broken))
+            status.say("failed", level="error", why=str(broken))
+            raise
         finally:
-            await courier.close()
+            notifier.stopping()
             status.note("agent", stopped=clock().isoformat())
             status.say("stopped")
             status.write(at_once=True)
+
+
+def _local_port(
+    config: AgentConfig, status: Status, clock: Callable[[], datetime]
+) -> contextlib.AbstractContextManager[object]:
+    if not config.local_port:
+        return contextlib.nullcontext()
+    return serving(config.local_host, config.local_port, status.published, clock=clock)
+
+
+async def _enrolled_work(
+    config: AgentConfig,
+    make_source: MakeSource,
+    spool: Spool,
+    key: PrivateKey,
+    status: Status,
+    notifier: Notifier,
+    stop: asyncio.Event,
+    monotonic: Callable[[], float],
+) -> None:
+    """Enrol where that is still to be done, then meter until `stop`."""
+    courier = Courier(config.service, config.data, key, config.name, status)
+    alive = asyncio.create_task(_stay_alive(status, notifier))
+    try:
+        enrolment = credentials.enrolment(config.data) or await _until(stop, courier.enrol())
+        if enrolment is not None:
+            await _work(config, make_source, spool, key, enrolment, courier, status, stop, monotonic)
+    finally:
+        await _cancel(alive)
+        await courier.close()
+
+
+async def _stay_alive(status: Status, notifier: Notifier) -> None:
+    """The loop turns: say so, and publish what is known."""
+    while True:
+        status.write()
+        notifier.alive(doing(status.facts))
+        await asyncio.sleep(EVERY_SECONDS)
 
 
 async def _work(
@@ -61,11 +105,12 @@ async def _work(
 ) -> None:
     meter = Meter(spool, key, enrolment, config.meter, monotonic=monotonic)
     source = make_source(meter, status)
+    reporter = Reporter(status, spool, meter, folder=config.data, keep_bytes=config.keep_mb * 1024 * 1024)
     status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)
     source_task = asyncio.create_task(source.run())
     others = [
         asyncio.create_task(courier.run(spool, enrolment.token)),
-        asyncio.create_task(_report(status, spool, meter)),
+        asyncio.create_task(reporter.run()),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -77,7 +122,8 @@ async def _work(
         await _send_rest(courier, spool, enrolment.token)
     finally:
         await _cancel(source_task, *others, stopping)
-        _note(status, spool, meter)
+        with contextlib.suppress(NotStored, StoreBroken):
+            reporter.note()
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, Enrolment]) -> Enrolment | None:
@@ -96,20 +142,6 @@ async def _send_rest(courier: Courier, spool: Spool, token: str) -> None:
         async with asyncio.timeout(_LAST_WORDS_SECONDS):
             while await courier.send_batch(spool, token):
                 pass
-
-
-async def _report(status: Status, spool: Spool, meter: Meter) -> None:
-    while True:
-        _note(status, spool, meter)
-        status.write()
-        await asyncio.sleep(_STATUS_SECONDS)
-
-
-def _note(status: Status, spool: Spool, meter: Meter) -> None:
-    counts = spool.counts()
-    status.note("spool", sealed=counts.sealed, sent=counts.sent, refused=counts.refused, digest=spool.tail.digest)
-    heartbeat = meter.heartbeat.isoformat() if meter.heartbeat else None
-    status.note("meter", heartbeat=heartbeat, live=meter.live, registers=meter.registers(), dropped=meter.dropped())
 
 
 async def _cancel(*tasks: "asyncio.Task[Any]") -> None:

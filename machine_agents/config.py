@@ -63,6 +63,9 @@ class AgentConfig:
     source: SourceConfig
     service: ServiceConfig
     meter: MeterConfig
+    local_host: str = "127.0.0.1"
+    local_port: int = 0
+    keep_mb: int = 512
 
 
 def load(path: Path) -> AgentConfig:
@@ -85,13 +88,16 @@ def _agent(raw: Mapping[str, Any], base: Path) -> AgentConfig:
         if not isinstance(raw.get(table), dict):
             raise BadConfig(f"there is no [{table}] table; compare with the example {EXAMPLE.name}")
     agent, meter = raw["agent"], raw.get("meter", {})
-    _only(agent, {"name", "data"}, "agent.")
+    _only(agent, {"name", "data", "local_host", "local_port", "keep_mb"}, "agent.")
     return AgentConfig(
         name=_get(agent, "agent.name", str, "machine-agent"),
         data=base / _get(agent, "agent.data", str),
         source=_source(raw["source"], base),
         service=_service(raw["service"], base),
         meter=_meter(meter),
+        local_host=_get(agent, "agent.local_host", str, "127.0.0.1"),
+        local_port=_number(agent, "agent.local_port", 0),
+        keep_mb=_number(agent, "agent.keep_mb", 512),
     )
 
 

@@ -15,7 +15,7 @@ import httpx
 
 from machine_agents.config import ServiceConfig
 from machine_agents.credentials import BadSecret, Enrolment, first_line, save_enrolment
-from machine_agents.delivery import NotStored
+from machine_agents.delivery import NotStored, StoreBroken
 from machine_agents.spool import Spool, Spooled
 from machine_agents.status import Status
 from metering.ocmf import PrivateKey, public_to_pem
@@ -79,9 +79,11 @@ class Courier:
                 await self._failed("not enrolled", _why(error))
 
     async def run(self, spool: Spool, token: str) -> None:
-        """Send for ever; cancel to stop."""
+        """Send for ever; cancel to stop. StoreBroken when the service knows of this agent what the spool does not."""
+        compared = False
         while True:
             try:
+                compared = compared or await self._compare(spool, token)
                 if not await self.send_batch(spool, token):
                     await self._pause(0.25)
                 continue
@@ -90,6 +92,22 @@ class Courier:
                 await self._failed("refused", str(refused))
             except (httpx.HTTPError, NotStored) as error:
                 await self._failed("not reached", _why(error))
+            except (KeyError, TypeError, ValueError) as error:
+                await self._failed("not understood", repr(error))
+
+    async def _compare(self, spool: Spool, token: str) -> bool:
+        """Hold the chain's end at the service against the spool: one restored from a backup must not seal again."""
+        answer = await self._client.get("/api/agents/chain", headers={"Authorization": f"Bearer {token}"})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return True
+        end = _answer(answer)
+        number, digest = int(end["pagination"]), spool.digest_of(int(end["pagination"]))
+        if number > spool.tail.pagination or (digest or end["digest"]) != end["digest"]:
+            raise StoreBroken(
+                f"the service has records up to {number} that this spool does not: it was restored from a backup; "
+                "`python -m machine_agents recover` goes on from there"
+            )
+        return True
 
     async def send_batch(self, spool: Spool, token: str) -> bool:
         """Send the oldest batch and note the receipt; False when there is nothing to send."""

@@ -31,6 +31,10 @@ class NotStored(Exception):
     """A delivery could not be made durable (disk full, read-only): nothing of it is kept, nothing is acknowledged."""
 
 
+class StoreBroken(Exception):
+    """What is stored is damaged: nothing may be built on it, so that the agent has to end."""
+
+
 class Sink(Protocol):
     """Takes deliveries. `deliver` and `remember` return when what was given is on the disk, or raise NotStored."""
 

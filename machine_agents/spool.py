@@ -4,36 +4,22 @@ Registers, subscription and the records sealed from them change in one transacti
 returns (WAL, synchronous=FULL). Records are numbered and chained here; sent ones stay, as the agent's own evidence.
 """
 
-import fcntl
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
-from machine_agents.delivery import NotStored
+from machine_agents.spool_file import SpoolBroken, SpoolInUse, connect, failures_told_apart, lock
 from metering.ocmf import Sealed
 from metering.reading import GENESIS
 
-_SCHEMA = """
-create table if not exists kept (name text primary key, value text not null) without rowid;
-create table if not exists record (
-    pagination integer primary key,
-    sequence integer not null,
-    digest text not null,
-    text text not null,
-    refused text
-);
-"""
+__all__ = ["Counts", "Spool", "SpoolBroken", "SpoolInUse", "Spooled", "Tail"]
 
-
-class SpoolInUse(Exception):
-    """Another agent works in this data folder: stop it first, or give this one a folder of its own."""
-
-
-class SpoolBroken(Exception):
-    """The spool's file is damaged: its records do not follow one another. Keep it, and start in an empty folder."""
+_KEPT_AT_LEAST = 1000
+"""Settled records that are never pruned: a service restored from a backup of the last days gets them again."""
+_PRUNED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +53,13 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         """Open or make the spool in `folder`. SpoolInUse, SpoolBroken, NotStored."""
+        self._lock = lock(folder)
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = _lock(folder / "spool.lock")
-            path = folder / "spool.sqlite"
-            path.touch(mode=0o600)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
-            self._db.executescript(_SCHEMA)
+            self._db = connect(folder)
             self._tail = self._read_tail()
-        except sqlite3.DatabaseError as error:
-            raise (NotStored if isinstance(error, sqlite3.OperationalError) else SpoolBroken)(
-                f"{folder / 'spool.sqlite'}: {error}"
-            ) from error
-        except OSError as error:
-            raise NotStored(f"the data folder {folder} cannot be used: {error.strerror}") from error
+        except BaseException:
+            self._lock.close()
+            raise
 
     def close(self) -> None:
         self._db.close()
@@ -94,8 +71,8 @@ class Spool:
 
     def kept(self, name: str) -> str | None:
         """The text kept under `name`."""
-        row = self._db.execute("select value from kept where name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows("select value from kept where name = ?", name)
+        return str(rows[0][0]) if rows else None
 
     def commit(self, kept: Mapping[str, str], sealed: Sequence[Sealed] = ()) -> None:
         """Keep texts and append sealed records, all or nothing, on the disk when it returns; else NotStored."""
@@ -110,10 +87,28 @@ class Spool:
             )
         self._tail = tail
 
+    def begin_after(self, base: Tail) -> None:
+        """Let the chain of this new spool follow `base`, which the service has. SpoolBroken when it has records."""
+        if self._tail != Tail():
+            raise SpoolBroken("a spool that has records cannot begin after others")
+        self.commit({"base": json.dumps([base.pagination, base.sequence, base.digest]), "sent": str(base.pagination)})
+        self._tail = base
+
+    def digest_of(self, pagination: int) -> str | None:
+        """The digest of a record that is kept here; None when it is not."""
+        rows = self._rows("select digest from record where pagination = ?", pagination)
+        return rows[0][0] if rows else None
+
     def batch(self, limit: int, max_bytes: int) -> list[Spooled]:
         """The oldest records that are not settled; the same again until `settle` or `rewind`, even after a restart."""
         sent, last = self._sent(), int(self.kept("batch") or 0)
-        rows = [Spooled(*row) for row in self._after(sent, last if last > sent else sent + limit)]
+        end = last if last > sent else sent + limit
+        found = self._rows(
+            "select pagination, text from record where pagination > ? and pagination <= ? order by pagination",
+            sent,
+            end,
+        )
+        rows = [Spooled(*row) for row in found]
         if last > sent or not rows:
             return rows
         size = 0
@@ -143,52 +138,73 @@ class Spool:
 
     def refused(self) -> dict[int, str]:
         """Records that the service refused, each with its reason."""
-        return dict(self._db.execute("select pagination, refused from record where refused is not null order by 1"))
+        return dict(self._rows("select pagination, refused from record where refused is not null order by 1"))
 
     def counts(self) -> Counts:
-        refused = self._db.execute("select count(*) from record where refused is not null").fetchone()[0]
+        refused = self._rows("select count(*) from record where refused is not null")[0][0]
         return Counts(self._tail.pagination, self._sent(), refused)
 
     def texts(self) -> Iterator[str]:
-        """Every sealed text, oldest first."""
-        return (row[0] for row in self._db.execute("select text from record order by pagination"))
+        """Every sealed text that is kept, oldest first."""
+        with failures_told_apart("reading"):
+            yield from (row[0] for row in self._db.execute("select text from record order by pagination"))
+
+    def oldest_unsent(self) -> str | None:
+        """The text of the oldest record that the service has not decided on."""
+        rows = self._rows("select text from record where pagination > ? order by pagination limit 1", self._sent())
+        return rows[0][0] if rows else None
+
+    def size_bytes(self) -> int:
+        """What the spool's data takes on the disk, free pages aside."""
+        count, free, size = (
+            self._rows(f"pragma {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((count - free) * size)
+
+    def prune(self, keep_bytes: int) -> int:
+        """Forget the oldest settled records while the data takes more than `keep_bytes`; how many, a step at a time.
+
+        The newest settled ones stay, and so do refused ones and all that the service has not decided on.
+        """
+        if self.size_bytes() <= keep_bytes:
+            return 0
+        with self._transaction():
+            done = self._db.execute(
+                "delete from record where pagination in (select pagination from record "
+                "where pagination <= ? and refused is null order by pagination limit ?)",
+                (self._sent() - _KEPT_AT_LEAST, _PRUNED_AT_ONCE),
+            )
+        return done.rowcount
 
     def _sent(self) -> int:
         return int(self.kept("sent") or 0)
 
-    def _after(self, sent: int, last: int) -> Iterable[tuple[int, str]]:
-        return self._db.execute(
-            "select pagination, text from record where pagination > ? and pagination <= ? order by pagination",
-            (sent, last),
-        )
-
     def _read_tail(self) -> Tail:
-        count, last = self._db.execute("select count(*), coalesce(max(pagination), 0) from record").fetchone()
-        if count != last:
-            raise SpoolBroken(f"there are {count} records, the last one is numbered {last}")
-        row = self._db.execute("select pagination, sequence, digest from record order by 1 desc limit 1").fetchone()
-        return Tail(*row) if row else Tail()
+        """The chain's end. All records from the first unsettled one on must be there."""
+        rows = self._rows("select pagination, sequence, digest from record order by 1 desc limit 1")
+        tail = Tail(*rows[0]) if rows else Tail(*json.loads(self.kept("base") or "[0, 0, null]"))
+        tail = tail if tail.digest else Tail()
+        sent = self._sent()
+        unsettled = self._rows("select count(*) from record where pagination > ?", sent)[0][0]
+        if unsettled != max(0, tail.pagination - sent):
+            raise SpoolBroken(f"of records {sent + 1} to {tail.pagination} only {unsettled} are there")
+        return tail
+
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with failures_told_apart("reading"):
+            return self._db.execute(statement, values).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        try:
-            self._db.execute("begin immediate")
-            yield
-            self._db.execute("commit")
-        except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("rollback")
-            raise NotStored(f"the spool cannot be written: {error}") from error
-
-
-def _lock(path: Path) -> TextIO:
-    handle = path.open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise SpoolInUse(f"another agent is at work in {path.parent}") from None
-    return handle
+        with failures_told_apart("writing"):
+            try:
+                self._db.execute("begin immediate")
+                yield
+                self._db.execute("commit")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
 
 
 def _follow(tail: Tail, sealed: Sealed) -> Tail:

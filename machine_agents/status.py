@@ -1,12 +1,13 @@
 """What the agent is doing: a status file for people and programs, and a log of one JSON object a line."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO, TypeAlias
 
 _WRITE_EVERY_SECONDS = 1.0
+Level: TypeAlias = Literal["info", "warning", "error"]
 
 
 class Status:
@@ -20,6 +21,7 @@ class Status:
     ) -> None:
         self._path, self._log, self._clock, self._monotonic = path, log, clock, monotonic
         self._written = float("-inf")
+        self._text = "{}"
         self.facts: dict[str, dict[str, Any]] = {}
 
     def note(self, section: str, **facts: Any) -> None:
@@ -36,22 +38,30 @@ class Status:
         known = self.facts.setdefault(section, {})
         known[name] = known.get(name, 0) + by
 
-    def say(self, event: str, **details: Any) -> None:
+    def say(self, event: str, *, level: Level = "info", **details: Any) -> None:
         """Log an event."""
         if self._log is not None:
-            line = {"time": self._clock().isoformat(timespec="milliseconds"), "event": event, **details}
+            moment = self._clock().isoformat(timespec="milliseconds")
+            line = {"time": moment, "level": level, "event": event, **details}
             print(json.dumps(line, default=str), file=self._log, flush=True)
 
+    def published(self) -> Mapping[str, Mapping[str, Any]]:
+        """The facts as they were published last: a copy, for whoever reads them from another thread."""
+        published: dict[str, Any] = json.loads(self._text)
+        return {section: facts for section, facts in published.items() if isinstance(facts, dict)}
+
     def write(self, *, at_once: bool = False) -> None:
-        """Write the status file when it is time to."""
+        """Publish the facts and write the status file, when it is time to."""
         now = self._monotonic()
-        if self._path is None or (not at_once and now - self._written < _WRITE_EVERY_SECONDS):
+        if not at_once and now - self._written < _WRITE_EVERY_SECONDS:
             return
         self._written = now
-        text = json.dumps({"written": self._clock().isoformat(), **self.facts}, indent=1, default=str)
+        self._text = json.dumps({"written": self._clock().isoformat(), **self.facts}, indent=1, default=str)
+        if self._path is None:
+            return
         partial = self._path.with_name(self._path.name + ".part")
         try:
-            partial.write_text(text + "\n", encoding="utf-8")
+            partial.write_text(self._text + "\n", encoding="utf-8")
             partial.replace(self._path)
         except OSError as error:
-            self.say("status file not written", why=str(error))
+            self.say("status file not written", level="warning", why=str(error))

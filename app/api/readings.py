@@ -37,7 +37,7 @@ class Receipt(msgspec.Struct):
 @post("/api/readings", status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
 def receive(request: Request[Any, Any, State], body: RawBody) -> Receipt:
     """Store a batch: OCMF texts, one a line, as text/plain; sent again, it changes nothing."""
-    token = _token(request)
+    token = token_of(request)
     texts = _lines(body)
     database: Database = request.app.state.database
     # As worker: an agent is no party, its token and its signatures are what it may act by.
@@ -45,13 +45,19 @@ def receive(request: Request[Any, Any, State], body: RawBody) -> Receipt:
         store = MeteringStore(session)
         agent = identify(token, store=store)
         if agent is None:
-            raise Problem(401, "Unknown agent", "No agent has this token.", "Enrol the agent with a new code.")
+            raise unknown_agent()
         receipt = ingest(texts, agent=agent, store=store, now=clock.now())
     refused = [RefusedRecord(one.pagination, one.reason) for one in receipt.refused]
     return Receipt(receipt.stored, receipt.duplicate, refused, receipt.high_water)
 
 
-def _token(request: Request[Any, Any, State]) -> str:
+def unknown_agent() -> Problem:
+    """The answer to a token that no agent has."""
+    return Problem(401, "Unknown agent", "No agent has this token.", "Enrol the agent with a new code.")
+
+
+def token_of(request: Request[Any, Any, State]) -> str:
+    """The bearer token that an agent sends; Problem when there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         what_to_do = "Send the token from enrolment as 'Authorization: Bearer ...'."

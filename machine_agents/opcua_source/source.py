@@ -7,7 +7,7 @@ from pathlib import Path
 
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import first_line
-from machine_agents.delivery import NotStored, Sink
+from machine_agents.delivery import NotStored, Sink, StoreBroken
 from machine_agents.opcua_source.engine import Engine, Silent
 from machine_agents.opcua_source.identity import own_identity
 from machine_agents.opcua_source.nodes import Resolution, resolve
@@ -47,7 +47,7 @@ class OpcUaSource:
         while True:
             try:
                 await self._once()
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, StoreBroken):
                 raise
             except Silent as silent:
                 self._silences += 1

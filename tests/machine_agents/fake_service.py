@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from metering import ocmf
+from metering.reading import GENESIS
 
 TOKEN = "token of the test"
 CODE = "one-time code"
@@ -28,6 +29,7 @@ class FakeService:
     refused: set[int] = field(default_factory=set)
     most: int = 1000
     marks_refused: bool = True
+    tells_chain: bool = True
 
     @property
     def high_water(self) -> int:
@@ -43,6 +45,19 @@ class FakeService:
             return 409, {"title": "code used by another key", "status": 409}
         self.key = body["public_key_pem"]
         return 201, {"agent_id": "agent-1", "meter_serial": "M-1", "machine_model": "Mill", "token": TOKEN}
+
+    def chain_end(self) -> dict[str, Any]:
+        """The end of the chain and every spectrum cell up to it."""
+        number = max(self.stored, default=0)
+        cells: dict[str, dict[int, int]] = {}
+        for each in range(1, number + 1):
+            for reading in ocmf.parse(self.stored[each]).record.readings if each in self.stored else ():
+                for (spindle, key), ms in reading.spectrum.items():
+                    cells.setdefault(spindle, {})[key] = ms
+        flat = {spindle: [part for pair in sorted(found.items()) for part in pair] for spindle, found in cells.items()}
+        text = self.stored.get(number, "")
+        return {"pagination": number, "digest": ocmf.parse(text).digest if text else GENESIS, "text": text,
+                "spectrum": flat}  # fmt: skip
 
     def take(self, text: str) -> tuple[int, dict[str, Any]]:
         records = [ocmf.parse(line) for line in text.split("\n")]
@@ -74,6 +89,12 @@ def fake_service(port: int = 0) -> Iterator[FakeService]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if self.path == "/api/agents/chain" and service.tells_chain:
+                self._answer(200, service.chain_end())
+            else:
+                self._answer(404, {"title": "not found", "status": 404})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()

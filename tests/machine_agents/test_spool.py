@@ -104,7 +104,7 @@ def test_a_missing_record_is_noticed(tmp_path: Path) -> None:
     spool.close()
     with sqlite3.connect(tmp_path / "spool.sqlite") as db:
         db.execute("delete from record where pagination = 2")
-    with pytest.raises(SpoolBroken, match="2 records"):
+    with pytest.raises(SpoolBroken, match="of records 1 to 3 only 2 are there"):
         Spool(tmp_path)
 
 

@@ -1,0 +1,95 @@
+"""The spool's file: opened, examined, and every failure of SQLite told apart.
+
+What passes by itself (disk full, read-only, an I/O error) is NotStored; a damaged file is SpoolBroken, because going on
+from it could seal a wrong number.
+"""
+
+import fcntl
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from machine_agents.delivery import NotStored, StoreBroken
+
+_SCHEMA = """
+create table if not exists kept (name text primary key, value text not null) without rowid;
+create table if not exists record (
+    pagination integer primary key,
+    sequence integer not null,
+    digest text not null,
+    text text not null,
+    refused text
+);
+create index if not exists record_refused on record (pagination) where refused is not null;
+"""
+_WHAT_TO_DO = "keep it; `python -m machine_agents recover` goes on from what is whole and what the service has"
+_EXAMINED = 1000
+"""Newest records whose texts are checked against their digests at the start; every page is checked in any case."""
+
+
+class SpoolInUse(Exception):
+    """Another agent works in this data folder: stop it first, or give this one a folder of its own."""
+
+
+class SpoolBroken(StoreBroken):
+    """The spool's file is damaged, or its records do not follow one another."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the spool is damaged: {what}: {_WHAT_TO_DO}")
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """The spool's database in `folder`, made where there is none, examined where there is one."""
+    path = folder / "spool.sqlite"
+    with failures_told_apart(str(path)):
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.executescript(_SCHEMA)
+        _examine(connection)
+    return connection
+
+
+def lock(folder: Path) -> TextIO:
+    """Keep every other agent out of `folder` until the handle is closed. SpoolInUse, NotStored."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = (folder / "spool.lock").open("w")
+    except OSError as error:
+        raise NotStored(f"the data folder {folder} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise SpoolInUse(f"another agent is at work in {folder}") from None
+    return handle
+
+
+@contextmanager
+def failures_told_apart(place: str) -> Iterator[None]:
+    """NotStored for what may pass by itself, SpoolBroken for a damaged file; `place` names it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise SpoolBroken(f"{place}: {error}") from error
+        raise NotStored(f"the spool cannot be used, {place}: {error}") from error
+    except OSError as error:
+        raise NotStored(f"the spool cannot be used, {place}: {error.strerror}") from error
+
+
+def _examine(connection: sqlite3.Connection) -> None:
+    """Raise unless all pages are sound and the newest records are the ones that were sealed."""
+    first_fault = connection.execute("pragma quick_check(1)").fetchone()[0]
+    if first_fault != "ok":
+        raise SpoolBroken(str(first_fault))
+    newest = connection.execute(
+        "select pagination, digest, text from record order by pagination desc limit ?", (_EXAMINED,)
+    )
+    for pagination, digest, text in newest:
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            raise SpoolBroken(f"record {pagination} is not the one that was sealed")

@@ -80,15 +80,16 @@ def _item(path: Path, name: str, entry: Mapping[str, Any], unavailable: frozense
     if ("words" in entry) is ("scale" in entry):
         raise MappingError(f"{where}: give either scale (a number) or words (a table)")
     if "words" in entry:
-        return Item(signal, _by_words(dict(entry["words"]), unavailable))
+        return Item(signal, by_words(dict(entry["words"]), unavailable))
     try:
         scale = Fraction(str(entry["scale"]))
     except (ValueError, ZeroDivisionError) as error:
         raise MappingError(f"{where}: scale {entry['scale']!r} is neither a number nor a fraction") from error
-    return Item(signal, _by_scale(scale, unavailable))
+    return Item(signal, by_scale(scale, unavailable))
 
 
-def _by_words(words: Mapping[str, Value], unavailable: frozenset[str]) -> Callable[[str], Value]:
+def by_words(words: Mapping[str, Value], unavailable: frozenset[str]) -> Callable[[str], Value]:
+    """Text to value by a table; "*" stands for any other. The function raises ValueError for what is not in it."""
     table: dict[str, Value] = {**words, **dict.fromkeys(unavailable)}
 
     def value_of(text: str) -> Value:
@@ -101,7 +102,8 @@ def _by_words(words: Mapping[str, Value], unavailable: frozenset[str]) -> Callab
     return value_of
 
 
-def _by_scale(scale: Fraction, unavailable: frozenset[str]) -> Callable[[str], Value]:
+def by_scale(scale: Fraction, unavailable: frozenset[str]) -> Callable[[str], Value]:
+    """Decimal text to a whole number, exactly, times `scale`. The function raises ValueError for what is no number."""
     numerator, denominator = scale.numerator, scale.denominator
 
     def value_of(text: str) -> Value:

@@ -1,12 +1,13 @@
 """The agent's configuration: one TOML file, whose commented example is the manual (`agent.example.toml`)."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from machine_agents.accrual import Policy
+from machine_agents.mtconnect_source.config import MtConnectConfig
 from metering.reading import TimeQuality
 
 EXAMPLE = Path(__file__).with_name("agent.example.toml")
@@ -60,7 +61,7 @@ class AgentConfig:
 
     name: str
     data: Path
-    source: SourceConfig
+    source: SourceConfig | MtConnectConfig
     service: ServiceConfig
     meter: MeterConfig
     local_host: str = "127.0.0.1"
@@ -101,7 +102,7 @@ def _agent(raw: Mapping[str, Any], base: Path) -> AgentConfig:
     )
 
 
-def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig:
+def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig | MtConnectConfig:
     """By the kind of source; each knows its own entries."""
     kind = _get(raw, "source.kind", str, "opcua")
     if kind not in _KINDS:
@@ -130,7 +131,28 @@ def _opcua(raw: Mapping[str, Any], base: Path) -> SourceConfig:
     )
 
 
-_KINDS = {"opcua": _opcua}
+def _mtconnect(raw: Mapping[str, Any], base: Path) -> MtConnectConfig:
+    numbers = {"interval_ms", "heartbeat_ms", "settle_ms", "count", "request_seconds", "retry_max_seconds"}
+    _only(raw, {"endpoint", "machine", "mapping", "available_is_life"} | numbers, "source.")
+    endpoint = _get(raw, "source.endpoint", str)
+    if not endpoint.startswith(("http://", "https://")):
+        raise BadConfig(
+            f"source.endpoint {endpoint!r} must begin with http:// or https://, such as http://10.0.0.5:5000"
+        )
+    mapping = _get(raw, "source.mapping", str, "")
+    return MtConnectConfig(
+        endpoint=endpoint.rstrip("/"),
+        machine=_get(raw, "source.machine", str, ""),
+        mapping=base / mapping if mapping else None,
+        available_is_life=_flag(raw, "source.available_is_life"),
+        **{name: _number(raw, f"source.{name}") for name in numbers & raw.keys()},
+    )
+
+
+_KINDS: Mapping[str, Callable[[Mapping[str, Any], Path], SourceConfig | MtConnectConfig]] = {
+    "opcua": _opcua,
+    "mtconnect": _mtconnect,
+}
 
 
 def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
@@ -167,6 +189,13 @@ def _get(table: Mapping[str, Any], name: str, kind: type[str], default: str | No
         raise BadConfig(f"{name} is missing")
     if not isinstance(value, kind):
         raise BadConfig(f"{name} must be text, not {value!r}")
+    return value
+
+
+def _flag(table: Mapping[str, Any], name: str) -> bool:
+    value = table.get(name.rpartition(".")[2], False)
+    if not isinstance(value, bool):
+        raise BadConfig(f"{name} must be true or false, not {value!r}")
     return value
 
 

@@ -15,7 +15,7 @@ class BadDevices(ValueError):
 @dataclass(frozen=True, slots=True)
 class DataItem:
     """One data item. `component` is its component's element name (Linear, Rotary, Path), `owner` that one's name and
-    `owner_id` its id. `units` is what the agent gives values in; `unusual` why it is no plain value (statistic, set)."""
+    `owner_id` its id. `units` is what the agent gives values in; `unusual` why it is no plain value."""
 
     id: str
     name: str

@@ -6,6 +6,8 @@ from typing import TypeAlias
 from machine_agents import profile
 from machine_agents.config import AgentConfig
 from machine_agents.delivery import Sink, Source
+from machine_agents.mtconnect_source.config import MtConnectConfig
+from machine_agents.mtconnect_source.source import MtConnectSource
 from machine_agents.opcua_source.source import OpcUaSource
 from machine_agents.status import Status
 
@@ -14,9 +16,13 @@ MakeSource: TypeAlias = Callable[[Sink, Status], Source]
 
 def source_maker(config: AgentConfig, *, monotonic: Callable[[], float]) -> MakeSource:
     """What makes the configured source once there is a sink; BadProfile at once, not only then."""
-    known = profile.load(config.source.profile)
+    if isinstance(config.source, MtConnectConfig):
+        asked = config.source
+        return lambda sink, status: MtConnectSource(asked, sink, status)
+    server = config.source
+    known = profile.load(server.profile)
 
     def make(sink: Sink, status: Status) -> Source:
-        return OpcUaSource(config.source, known, sink, status, folder=config.data / "pki", monotonic=monotonic)
+        return OpcUaSource(server, known, sink, status, folder=config.data / "pki", monotonic=monotonic)
 
     return make

@@ -41,7 +41,7 @@ def test_every_command_has_help(verb: str) -> None:
         (("[agent]", "[agents]"), "agents is not known"),
         (('data = "data"', ""), "agent.data is missing"),
         (("opc.tcp://", "http://"), "must begin with opc.tcp://"),
-        (('user = "u"', 'user = "u"\nkind = "modbus"'), "source.kind 'modbus' is not known; there is opcua"),
+        (('user = "u"', 'user = "u"\nkind = "modbus"'), "source.kind 'modbus' is not known; there is mtconnect, opcua"),
         (('user = "u"', "user = 3"), "source.user must be text"),
         (('user = "u"', 'user = "u"\nqueue = -1'), "source.queue must be a whole number"),
         (('user = "u"', 'user = "u"\nquue = 1'), "source.quue is not known"),

@@ -16,12 +16,15 @@ from machine_agents.courier import Courier, Refused
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import NotStored, StoreBroken
 from machine_agents.local_port import serving
+from machine_agents.observation_log import ObservationLog
 from machine_agents.report import EVERY_SECONDS, Reporter, doing
-from machine_agents.sealing import Meter
+from machine_agents.sealing import TELEMETRY, Meter
+from machine_agents.segment_files import SegmentFiles
 from machine_agents.service_manager import Notifier
 from machine_agents.sources import MakeSource, source_maker
 from machine_agents.spool import Spool
 from machine_agents.status import Status
+from machine_agents.telemetry_courier import TelemetryCourier
 from metering.ocmf import PrivateKey, fingerprint
 
 _LAST_WORDS_SECONDS = 5.0
@@ -103,7 +106,9 @@ async def _work(
     stop: asyncio.Event,
     monotonic: Callable[[], float],
 ) -> None:
-    meter = Meter(spool, key, enrolment, config.meter, monotonic=monotonic)
+    files = SegmentFiles(config.data / "telemetry", budget=config.telemetry.budget_mib * 1024 * 1024)
+    log = _log(config, files, spool, enrolment, status, monotonic)
+    meter = Meter(spool, key, enrolment, config.meter, monotonic=monotonic, log=log)
     source = make_source(meter, status)
     reporter = Reporter(status, spool, meter, folder=config.data, keep_bytes=config.keep_mb * 1024 * 1024)
     status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)
@@ -111,6 +116,8 @@ async def _work(
     others = [
         asyncio.create_task(courier.run(spool, enrolment.token)),
         asyncio.create_task(reporter.run()),
+        # Also without a log: what an earlier configuration kept is still sent.
+        asyncio.create_task(TelemetryCourier(config.service, files, enrolment.token, status).run(spool)),
     ]
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -122,8 +129,27 @@ async def _work(
         await _send_rest(courier, spool, enrolment.token)
     finally:
         await _cancel(source_task, *others, stopping)
+        if log is not None:
+            log.close()
         with contextlib.suppress(NotStored, StoreBroken):
             reporter.note()
+
+
+def _log(
+    config: AgentConfig,
+    files: SegmentFiles,
+    spool: Spool,
+    enrolment: Enrolment,
+    status: Status,
+    monotonic: Callable[[], float],
+) -> ObservationLog | None:
+    """The raw observations' log, where the configuration wants one."""
+    if not config.telemetry.keep:
+        return None
+    kept = spool.kept(TELEMETRY)
+    return ObservationLog(
+        files, enrolment.meter_serial, config.meter.policy, config.telemetry, status, kept=kept, monotonic=monotonic
+    )
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, Enrolment]) -> Enrolment | None:

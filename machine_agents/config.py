@@ -56,6 +56,15 @@ class MeterConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetryConfig:
+    """Whether raw observations are kept for the service, and how many bytes of them at most."""
+
+    keep: bool = True
+    budget_mib: int = 512
+    segment_seconds: int = 900
+
+
+@dataclass(frozen=True, slots=True)
 class AgentConfig:
     """Everything `run` needs."""
 
@@ -67,6 +76,7 @@ class AgentConfig:
     local_host: str = "127.0.0.1"
     local_port: int = 0
     keep_mb: int = 512
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 
 
 def load(path: Path) -> AgentConfig:
@@ -84,7 +94,7 @@ def load(path: Path) -> AgentConfig:
 
 
 def _agent(raw: Mapping[str, Any], base: Path) -> AgentConfig:
-    _only(raw, {"agent", "source", "service", "meter"}, "")
+    _only(raw, {"agent", "source", "service", "meter", "telemetry"}, "")
     for table in ("agent", "source", "service"):
         if not isinstance(raw.get(table), dict):
             raise BadConfig(f"there is no [{table}] table; compare with the example {EXAMPLE.name}")
@@ -99,6 +109,7 @@ def _agent(raw: Mapping[str, Any], base: Path) -> AgentConfig:
         local_host=_get(agent, "agent.local_host", str, "127.0.0.1"),
         local_port=_number(agent, "agent.local_port", 0),
         keep_mb=_number(agent, "agent.keep_mb", 512),
+        telemetry=_telemetry(raw.get("telemetry", {})),
     )
 
 
@@ -175,6 +186,18 @@ def _meter(raw: Mapping[str, Any]) -> MeterConfig:
         policy=Policy(**{name: _number(raw, f"meter.{name}") for name in policy & raw.keys()}),
         clock=known[clock],
         interim_seconds=_number(raw, "meter.interim_seconds", 30),
+    )
+
+
+def _telemetry(raw: Mapping[str, Any]) -> TelemetryConfig:
+    _only(raw, {"keep", "budget_mib", "segment_seconds"}, "telemetry.")
+    keep = raw.get("keep", True)
+    if not isinstance(keep, bool):
+        raise BadConfig(f"telemetry.keep must be true or false, not {keep!r}")
+    return TelemetryConfig(
+        keep=keep,
+        budget_mib=_number(raw, "telemetry.budget_mib", 512),
+        segment_seconds=_number(raw, "telemetry.segment_seconds", 900),
     )
 
 

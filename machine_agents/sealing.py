@@ -9,11 +9,14 @@ from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
+from machine_agents.observation_log import ObservationLog
 from machine_agents.source_time import from_ms
 from machine_agents.spool import Spool, Tail
 from metering.ocmf import PrivateKey, Sealed, seal
 from metering.reading import Reading, Reason, Record, Status
 
+TELEMETRY = "telemetry"
+"""The name under which the spool keeps how far the raw observations are numbered."""
 _SOURCE = "source"  # the name under which the spool keeps the source's own state
 _LIVE_AFTER = timedelta(seconds=5)
 _LIVE_AT_MOST = 1.25
@@ -39,7 +42,9 @@ class Meter:
         config: MeterConfig,
         *,
         monotonic: Callable[[], float],
+        log: ObservationLog | None = None,
     ) -> None:
+        self._log = log
         self._spool, self._key, self._identity, self._config = spool, key, identity, config
         self._monotonic = monotonic
         self._pace: Pace | None = None
@@ -56,9 +61,13 @@ class Meter:
             kept = {_SOURCE: delivery.state}
             if self._state is not None:
                 kept["accrual"] = self._state.to_json()
+            if self._log is not None:
+                kept[TELEMETRY] = self._log.kept()
             self._spool.commit(kept, sealed)
         except BaseException:
             self._load()
+            if self._log is not None:
+                self._log.undo()
             raise
         self.heartbeat = delivery.heartbeat or self.heartbeat
 
@@ -94,9 +103,21 @@ class Meter:
         if lost and cuts == []:
             ended = _end_of(self._state)
             observations = [*(Observation(signal, None, ended) for signal in sorted(lost)), *observations]
-        cuts += fold(self._state, observations, delivery.heartbeat, self._config.policy)
+        cuts += self._folded(self._state, observations, delivery.heartbeat)
         if delivery.heartbeat is not None:
             cuts += self._interim(delivery.heartbeat, cuts)
+        return cuts
+
+    def _folded(
+        self, state: AccrualState, observations: Sequence[Observation], heartbeat: datetime | None
+    ) -> list[Cut]:
+        """Fold, and keep raw what the fold took: before the commit, so that a kill in between loses nothing of it."""
+        after_ms = state.settled
+        if self._log is not None:
+            self._log.before(state)
+        cuts = fold(state, observations, heartbeat, self._config.policy)
+        if self._log is not None:
+            self._log.take(after_ms, state)
         return cuts
 
     def _first_cut(self, observations: Iterable[Observation]) -> Cut:

@@ -14,10 +14,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from app.closing import close_in
 from app.database import Database, Role
 from app.paying import repair_events
+from app.settings import Settings
 from billing.invoicing.billing_period import month_before
 from billing.invoicing.close_period import Closing
 from billing.invoicing.due_store import DueStore
 from billing.payments.stripe_gateway import StripeGateway
+from metering.telemetry.shelf import Shelf
+from metering.telemetry.store import TelemetryStore
+from metering.telemetry.tend import Tended, tend
 
 GRACE = timedelta(hours=2)
 """How long after its end a period is closed: agents send what they spooled meanwhile. What comes later is adjusted."""
@@ -49,12 +53,19 @@ def _close_next(database: Database, now: datetime) -> Closing | None:
     return closing
 
 
+def tend_telemetry(database: Database, settings: Settings, *, now: datetime) -> Tended:
+    """Join telemetry's small files and delete what is too old."""
+    keep = timedelta(days=settings.telemetry_keep_days)
+    with database.transaction(Role.WORKER) as session:
+        return tend(Shelf(settings.telemetry_folder), store=TelemetryStore(session), keep=keep, now=now)
+
+
 @contextlib.contextmanager
 def running(
-    database: Database, *, zone: str, clock: Callable[[], datetime], gateway: StripeGateway | None = None
+    database: Database, settings: Settings, *, clock: Callable[[], datetime], gateway: StripeGateway | None = None
 ) -> Iterator[None]:
     """The jobs run in the background of this process until the end of the block."""
-    jobs = scheduler(database, zone=zone, clock=clock, gateway=gateway)
+    jobs = scheduler(database, settings, clock=clock, gateway=gateway)
     jobs.start()
     try:
         yield
@@ -63,11 +74,13 @@ def running(
 
 
 def scheduler(
-    database: Database, *, zone: str, clock: Callable[[], datetime], gateway: StripeGateway | None = None
+    database: Database, settings: Settings, *, clock: Callable[[], datetime], gateway: StripeGateway | None = None
 ) -> BackgroundScheduler:
     """A scheduler with every job, not yet started. A job that runs late or twice does no harm."""
     jobs = BackgroundScheduler(timezone="UTC")
+    zone = settings.zone
     _every_few_minutes(jobs, "close_due_periods", lambda: close_due_periods(database, zone=zone, now=clock()), clock)
+    _every_few_minutes(jobs, "tend_telemetry", lambda: tend_telemetry(database, settings, now=clock()), clock)
     if gateway:
         _every_few_minutes(jobs, "repair_events", lambda: repair_events(database, gateway, now=clock()), clock)
     return jobs

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     stripe_webhook_secret: SecretStr = SecretStr("")
     # Where a user's browser is sent to pay; named in the page's form-action rule.
     stripe_checkout_origin: str = "https://checkout.stripe.com"
+    # Raw telemetry older than so many days is deleted; what was billed needs only the sealed readings.
+    telemetry_keep_days: int = Field(default=400, ge=1, le=36_500)
     # Jobs (period close, ...) run in the service's process; switch off where another process runs them.
     schedule: bool = True
 
@@ -80,6 +82,10 @@ class Settings(BaseSettings):
     @property
     def database_folder(self) -> Path:
         return self.data_folder / "postgres"
+
+    @property
+    def telemetry_folder(self) -> Path:
+        return self.data_folder / "telemetry"
 
     @property
     def documents_folder(self) -> Path:

@@ -20,6 +20,7 @@ from billing.invoicing.invoice import Status
 from metering.machine import Machine
 from metering.period import Period
 from metering.store import MeteringStore
+from metering.telemetry.store import TelemetryStore
 from metering.usage import Usage
 
 
@@ -53,6 +54,7 @@ def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[Machine
                 latest,
                 usage=usage,
                 outside=_outside(session, machine, usage, shown),
+                telemetry=TelemetryStore(session).completeness(meter.id),
                 heard_at=head.heard_at if head else None,
                 now=at,
             )

@@ -12,6 +12,7 @@ from app.pages.invoice_view import Row
 from metering.interval import Step
 from metering.machine import Machine, Meter
 from metering.reading import Reading
+from metering.telemetry.store import Completeness
 from metering.usage import Usage
 
 SILENT_AFTER = timedelta(minutes=30)
@@ -43,6 +44,7 @@ class MachineCard:
     sequence: int | None
     figures: tuple[Figure, ...]
     days: DayChart | None
+    telemetry: str
     outside: tuple[OutsideRow, ...]
     more_outside: int
 
@@ -60,6 +62,7 @@ def machine_card(
     *,
     usage: Sequence[Usage],
     outside: Sequence[Usage],
+    telemetry: Completeness,
     heard_at: datetime | None,
     now: datetime,
 ) -> MachineCard:
@@ -77,6 +80,7 @@ def machine_card(
         sequence=reading.sequence if reading else None,
         figures=register_figures(reading),
         days=_days(usage, outside, machine.zone),
+        telemetry=telemetry_line(telemetry, machine.zone),
         outside=beyond[-OUTSIDE_SHOWN:],
         more_outside=max(len(beyond) - OUTSIDE_SHOWN, 0),
     )
@@ -103,6 +107,20 @@ def register_figures(latest: Reading | None) -> tuple[Figure, ...]:
         Figure("Axis travel", billed("travel.X", travel, 3), "km", "travel"),
         Figure("Not proven alive", billed("unknown", registers.get("unknown", 0)), "h", "unknown"),
     )
+
+
+def telemetry_line(known: Completeness, zone: str) -> str:
+    """How much of the raw observations is there, in one line; empty where the agent sends none."""
+    if not known.newest and not known.refused:
+        return ""
+    parts = [f"{known.stored} of {known.stored + known.missing} segments, up to {moment(known.until, zone)}"]
+    faults = {
+        "missing": known.missing,
+        "thinned": known.thinned,
+        "refused": known.refused,
+        "observations not kept by the agent": known.lost_rows,
+    }
+    return ", ".join([*parts, *(f"{count} {what}" for what, count in faults.items() if count)])
 
 
 def live_values(latest: Reading | None, zone: str) -> dict[str, str]:

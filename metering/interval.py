@@ -1,12 +1,12 @@
 """Intervals: what grew between two readings of a meter, from which all usage is derived."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from metering.period import QUARTER_HOUR, Period, quarter_start
-from metering.reading import Reading, Status
+from metering.reading import Reading, Status, TimeQuality
 from metering.spectrum import Spectrum, difference
 
 _Key = TypeVar("_Key")
@@ -28,7 +28,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What grew between two readings. `doubtful`: the later reading's status is not good."""
+    """What grew between two readings. `doubtful`: the later reading's status is not good. `unsynchronised`: one of the
+    readings was taken by a clock that is not known to be right, so the duration counts but not the time of day."""
 
     period: Period
     deltas: Mapping[str, int]
@@ -36,6 +37,7 @@ class Interval:
     evidence: tuple[int, int]
     replayed: bool = False
     doubtful: bool = False
+    unsynchronised: bool = False
 
 
 def steps(
@@ -64,6 +66,7 @@ def thinned(walk: Iterable[Step]) -> list[Step]:
             if (
                 between.reading.device_time < reading.device_time <= ends
                 and between.reading.status is Status.GOOD
+                and between.reading.time_quality is reading.time_quality
                 and between.replayed == step.replayed
             ):
                 merged = Step(reading, added(between.grown, step.grown), step.replayed)
@@ -80,23 +83,31 @@ def intervals(walk: Iterable[Step]) -> Iterator[Interval]:
     """Differences of consecutive readings; those of one moment count as one, with their growth in what follows."""
     start: Reading | None = None
     grown: dict[tuple[str, int], int] = {}
-    doubtful = False
+    doubtful = unsynchronised = False
     for step in walk:
         reading = step.reading
         if start is None:
-            start = reading
+            start, unsynchronised = reading, _is_unsynchronised(reading)
             continue
         for cell, ms in step.grown.items():
             grown[cell] = grown.get(cell, 0) + ms
         doubtful = doubtful or reading.status is not Status.GOOD
+        unsynchronised = unsynchronised or _is_unsynchronised(reading)
         if reading.device_time != start.device_time:
-            yield _interval(start, reading, grown, step.replayed, doubtful)
-            start, grown, doubtful = reading, {}, False
+            yield replace(
+                _interval(start, reading, grown),
+                replayed=step.replayed,
+                doubtful=doubtful,
+                unsynchronised=unsynchronised,
+            )
+            start, grown, doubtful, unsynchronised = reading, {}, False, _is_unsynchronised(reading)
 
 
-def _interval(
-    start: Reading, end: Reading, grown: dict[tuple[str, int], int], replayed: bool, doubtful: bool
-) -> Interval:
+def _is_unsynchronised(reading: Reading) -> bool:
+    return reading.time_quality is not TimeQuality.SYNCHRONISED
+
+
+def _interval(start: Reading, end: Reading, grown: dict[tuple[str, int], int]) -> Interval:
     if end.device_time < start.device_time:
         raise RegisterFell(f"reading {end.sequence} lies before reading {start.sequence} in time")
     deltas = growth(end.registers, start.registers)
@@ -104,7 +115,7 @@ def _interval(
     if fallen:
         raise RegisterFell(f"{fallen[0]} fell between readings {start.sequence} and {end.sequence}")
     period = Period(start.device_time, end.device_time)
-    return Interval(period, deltas, grown, (start.sequence, end.sequence), replayed, doubtful)
+    return Interval(period, deltas, grown, (start.sequence, end.sequence))
 
 
 def growth(later: Mapping[str, int], earlier: Mapping[str, int]) -> dict[str, int]:

@@ -15,7 +15,8 @@ READING_COLUMNS = (
     "spectrum_cells, spectrum_ms, replayed"
 )
 USAGE_FIGURES = (
-    "from_at, until_at, deltas, spectrum_cells, spectrum_ms, substitute, replayed, first_sequence, last_sequence"
+    "from_at, until_at, deltas, spectrum_cells, spectrum_ms, substitute, unsynchronised, replayed, "
+    "first_sequence, last_sequence"
 )
 LOCK_CHAIN = "SELECT pagination, sequence, digest, spectrum_cells, spectrum_ms FROM agent WHERE id = %s FOR UPDATE"
 MOVE_CHAIN = (
@@ -39,11 +40,11 @@ CURRENT_USAGE = (
 )
 ADD_USAGE = (
     f"INSERT INTO usage (meter_id, owner_id, recorded_at, starts_at, revision, is_open, {USAGE_FIGURES}) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 GROW_USAGE = (
     "UPDATE usage SET recorded_at = %s, is_open = %s, from_at = %s, until_at = %s, deltas = %s, spectrum_cells = %s, "
-    "spectrum_ms = %s, substitute = %s, replayed = %s, first_sequence = %s, last_sequence = %s "
+    "spectrum_ms = %s, substitute = %s, unsynchronised = %s, replayed = %s, first_sequence = %s, last_sequence = %s "
     "WHERE meter_id = %s AND starts_at = %s AND revision = %s"
 )
 SUPERSEDE_USAGE = "UPDATE usage SET superseded_at = %s WHERE meter_id = %s AND starts_at = %s AND revision = %s"

@@ -88,8 +88,8 @@ def _figures(usage: Usage, layout: Layout) -> list[Any]:
     """In the order of USAGE_FIGURES."""
     cells, ms = layout.cells(usage.spectrum)
     period = usage.period
-    values = (list(layout.values(usage.deltas)), cells, ms, usage.substitute, usage.replayed)
-    return [period.start, period.end, *values, *usage.evidence]
+    flags = (usage.substitute, usage.unsynchronised, usage.replayed)
+    return [period.start, period.end, list(layout.values(usage.deltas)), cells, ms, *flags, *usage.evidence]
 
 
 def _differ(known: list[Any], values: list[Any]) -> bool:
@@ -108,4 +108,5 @@ def _usage(row: UsageRow, layout: Layout, serial: str) -> Usage:
         substitute=row.substitute,
         replayed=row.replayed,
         evidence=(row.first_sequence, row.last_sequence),
+        unsynchronised=row.unsynchronised,
     )

@@ -161,6 +161,7 @@ class UsageRow(SQLModel, table=True):
     spectrum_cells: list[int] = Field(sa_type=_CELLS)
     spectrum_ms: list[int] = Field(sa_type=_BIG)
     substitute: bool
+    unsynchronised: bool
     replayed: bool
     first_sequence: int = Field(sa_type=BigInteger)
     last_sequence: int = Field(sa_type=BigInteger)

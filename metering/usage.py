@@ -16,7 +16,8 @@ class Usage:
     """Growth of a meter's registers within one quarter hour (or a part of one).
 
     `deltas` is per register code in its smallest unit, `spectrum` per (spindle, cell key) in milliseconds.
-    `substitute` marks values that were spread over a stretch without readings, `replayed` a recording played back.
+    `substitute` marks values that were spread over a stretch without readings, `replayed` a recording played back,
+    `unsynchronised` a clock that was not known to be right: durations may be billed, but not by time of use.
     `evidence` names the first and last reading's sequence that the figures are the difference of.
     """
 
@@ -27,6 +28,7 @@ class Usage:
     substitute: bool = False
     replayed: bool = False
     evidence: tuple[int, int] = (0, 0)
+    unsynchronised: bool = False
 
 
 def quarter_hours(
@@ -74,6 +76,7 @@ def _pieces(stretch: Interval, meter: str) -> Iterator[Usage]:
             stretch.doubtful,
             stretch.replayed,
             stretch.evidence,
+            stretch.unsynchronised,
         )
         return
     parts = list(stretch.period.quarter_hours())
@@ -90,6 +93,7 @@ def _pieces(stretch: Interval, meter: str) -> Iterator[Usage]:
             substitute=guessed,
             replayed=stretch.replayed,
             evidence=stretch.evidence,
+            unsynchronised=stretch.unsynchronised,
         )
 
 
@@ -124,4 +128,5 @@ def _joined(one: Usage, other: Usage) -> Usage:
         substitute=one.substitute or other.substitute,
         replayed=one.replayed or other.replayed,
         evidence=(one.evidence[0], other.evidence[1]),
+        unsynchronised=one.unsynchronised or other.unsynchronised,
     )

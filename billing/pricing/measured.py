@@ -28,6 +28,7 @@ class Slice:
     `registers` is the growth per register code in its smallest unit, `spectrum` per (spindle, cell key) in ms.
     `quantities` are dimensions measured otherwise, in the unit that is billed. `band` names the band where the figures
     are already told apart by band; None lets the clock decide. `substitute`: values spread over a gap.
+    `unsynchronised`: the clock was not known to be right, so that no band may be told from it.
     """
 
     period: Period
@@ -37,6 +38,7 @@ class Slice:
     band: str | None = None
     substitute: bool = False
     evidence: tuple[EvidenceRange, ...] = ()
+    unsynchronised: bool = False
 
     def __post_init__(self) -> None:
         problems = [

@@ -33,4 +33,5 @@ def _slice(row: Usage) -> Slice:
         spectrum=row.spectrum,
         substitute=row.substitute,
         evidence=(EvidenceRange(row.meter, *row.evidence),),
+        unsynchronised=row.unsynchronised,
     )

@@ -67,14 +67,15 @@ def slice_from_json(value: object) -> Slice:
     quantities = fields.pairs("quantities", decimal_entry)
     cells = fields.many("spectrum", _cell)
     band = fields.maybe("band", text_entry)
-    substitute, evidence = fields.flag("substitute"), fields.many("evidence", _range)
+    substitute, unsynchronised = fields.flag("substitute"), fields.flag("unsynchronised")
+    evidence = fields.many("evidence", _range)
     if start >= end:
         fields.wrong("to", "must lie after `from`")
     fields.done()
     spectrum: dict[tuple[str, int], int] = {}
     for cell, ms in cells:
         spectrum[cell] = spectrum.get(cell, 0) + ms
-    return Slice(Period(start, end), registers, quantities, spectrum, band, substitute, evidence)
+    return Slice(Period(start, end), registers, quantities, spectrum, band, substitute, evidence, unsynchronised)
 
 
 def event_from_json(value: object) -> Event:
@@ -112,6 +113,8 @@ def _slice_to_json(part: Slice) -> dict[str, Any]:
         found["band"] = part.band
     if part.substitute:
         found["substitute"] = True
+    if part.unsynchronised:
+        found["unsynchronised"] = True
     if part.evidence:
         found["evidence"] = [{"meter": e.meter, "first": e.first, "last": e.last} for e in part.evidence]
     return found

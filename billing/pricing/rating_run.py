@@ -8,7 +8,7 @@ from billing.pricing.measured import Measured
 from billing.pricing.proration import Proration, Share, share
 from billing.pricing.rated import RatedLine
 from billing.pricing.tariff import TariffVersion
-from billing.pricing.totals import by_band
+from billing.pricing.totals import NO_BAND, by_band
 
 
 class Run:
@@ -19,6 +19,8 @@ class Run:
         self.totals, shared = by_band(tariff, measured)
         if shared:
             self.notes.append(f"{shared} slices cross a border between bands; their use was shared by time")
+        if tariff.bands and NO_BAND in self.totals:
+            self.notes.append("some use was timed by a clock not known to be right: priced without time of use")
 
     def share(self, rule: Proration) -> Share:
         """The part of a fixed amount that is owed for the time that the lease covered."""

@@ -20,6 +20,7 @@ from metering.register import in_billed_unit
 from metering.wear import WearModel, wear_hours
 
 K = TypeVar("K")
+NO_BAND = ""
 _TICK = timedelta(microseconds=1)
 
 
@@ -32,6 +33,7 @@ class Totals:
     spectrum: dict[tuple[str, int], Fraction | int] = field(default_factory=dict)
     evidence: dict[str, tuple[int, int]] = field(default_factory=dict)
     substitute: bool = False
+    unsynchronised: bool = False
 
     def add(self, part: Slice, weight: Fraction | int = 1) -> None:
         """Count `weight` of a slice; its evidence counts whole."""
@@ -40,6 +42,7 @@ class Totals:
         _grow(self.quantities, {name: Fraction(used) for name, used in part.quantities.items()}, weight)
         self._prove(part.evidence)
         self.substitute |= part.substitute
+        self.unsynchronised |= part.unsynchronised
 
     def join(self, other: "Totals") -> None:
         """Count everything that `other` has counted."""
@@ -48,6 +51,7 @@ class Totals:
         _grow(self.quantities, other.quantities, 1)
         self._prove(other.ranges())
         self.substitute |= other.substitute
+        self.unsynchronised |= other.unsynchronised
 
     def measures(self, dimension: str) -> bool:
         """Whether anything here says how much of `dimension` was used, be it nothing."""
@@ -90,12 +94,19 @@ def spectrum_wear(cells: Mapping[tuple[str, int], Fraction | int], wear: WearMod
 
 
 def by_band(tariff: TariffVersion, measured: Measured) -> tuple[dict[str, Totals], int]:
-    """Totals per band in the tariff's order, and how many slices had to be shared out over a border."""
-    found = {code: Totals() for code in ([band.code for band in tariff.bands] or [""])}
+    """Totals per band in the tariff's order, and how many slices had to be shared out over a border.
+
+    Use that was timed by a clock not known to be right is in no band: it stands under `NO_BAND`, where only prices that
+    do not ask for the time of day apply.
+    """
+    found = {code: Totals() for code in ([band.code for band in tariff.bands] or [NO_BAND])}
     clock, shared = BandClock(tariff.bands, measured.clock), 0
     for index, part in enumerate(measured.slices):
         if part.band is not None and tariff.bands:
             _named(found, part.band, index).add(part)
+            continue
+        if part.unsynchronised and tariff.bands:
+            found.setdefault(NO_BAND, Totals()).add(part)
             continue
         pieces = clock.split(part.period)
         if len({code for code, _ in pieces}) == 1:

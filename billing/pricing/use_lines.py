@@ -12,12 +12,13 @@ from billing.pricing.dimensions import is_wear, unit_of
 from billing.pricing.price_models import Charge
 from billing.pricing.rated import RatedLine
 from billing.pricing.rating_run import Run
-from billing.pricing.totals import Totals
+from billing.pricing.totals import NO_BAND, Totals
 from billing.pricing.wear_terms import wear_working
 
 
 def use_lines(run: Run) -> Iterator[RatedLine]:
     """Each component's lines, and after the last component of a dimension the adders on it."""
+    _note_unpriced(run)
     components = [component for element in run.tariff.elements for component in element.components]
     found = _first_matches(run.tariff.elements, run.totals)
     adders = list(run.tariff.adders)
@@ -29,6 +30,21 @@ def use_lines(run: Run) -> Iterator[RatedLine]:
                 yield from _adder(run, adder)
     for adder in adders:
         yield from _adder(run, adder)
+
+
+def _note_unpriced(run: Run) -> None:
+    """Use in no band, of a dimension that has prices in bands only, cannot be billed: say so."""
+    untimed = run.totals.get(NO_BAND)
+    if untimed is None or not run.tariff.bands:
+        return
+    always = {part.dimension for element in run.tariff.elements if not element.bands for part in element.components}
+    for dimension in dict.fromkeys(part.dimension for element in run.tariff.elements for part in element.components):
+        used = untimed.quantity(dimension, run.tariff.wear) if dimension not in always else 0
+        if used:
+            amount = f"{plain(quantity(used))} {unit_of(dimension)}"
+            run.notes.append(
+                f"{dimension}: {amount} timed by such a clock, and priced by time of use only: nothing billed"
+            )
 
 
 def _component(run: Run, component: PriceComponent, used: Totals) -> Iterator[RatedLine]:
@@ -96,6 +112,8 @@ def _proven(run: Run, dimension: str, used: Totals) -> tuple[str, ...]:
         found += wear_working(used.spectrum, run.tariff.wear)
     if used.substitute:
         found.append("includes substitute values for stretches without readings")
+    if used.unsynchronised and run.tariff.bands:
+        found.append("includes use timed by a clock not known to be right, priced without time of use")
     return tuple(found)
 
 

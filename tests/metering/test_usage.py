@@ -149,3 +149,32 @@ def test_thinning_changes_nothing(
 def test_thinning_leaves_two_steps_a_quarter_hour() -> None:
     walk = list(steps(reading(n, 0.2 * n, n, cell=n) for n in range(1, 1000)))
     assert len(thinned(walk)) <= 2 * (200 // 15 + 1)
+
+
+@given(st.lists(st.sampled_from(TimeQuality), min_size=2, max_size=12), st.integers(1, 20))
+def test_a_doubtful_clock_at_either_end_of_a_stretch_marks_its_quarter_hours(
+    qualities: list[TimeQuality], minutes: int
+) -> None:
+    """Also when readings in between are left out as unneeded."""
+    readings = [
+        replace(reading(number, minutes * number, number), time_quality=quality)
+        for number, quality in enumerate(qualities, start=1)
+    ]
+    doubtful = {
+        quarter.start
+        for one, other in pairwise(readings)
+        if {one.time_quality, other.time_quality} != {TimeQuality.SYNCHRONISED}
+        for part in Period(one.device_time, other.device_time).quarter_hours()
+        for quarter in [replace_start(part)]
+    }
+    for usages in (
+        quarter_hours(readings, meter="M"),
+        cut(intervals(thinned(steps(readings))), meter="M"),
+    ):
+        assert {quarter_start(usage.period.start) for usage in usages if usage.unsynchronised} == doubtful
+
+
+def replace_start(part: Period) -> Period:
+    """The whole quarter hour that a part of one lies in."""
+    start = quarter_start(part.start)
+    return Period(start, start + timedelta(minutes=15))

@@ -290,3 +290,26 @@ def test_quantities_are_rounded_half_up_to_four_places_before_money() -> None:
     part = Slice(QUARTERS[0], quantities={"travel.X": Decimal("0.00005")})
     line = next(line for line in rate(TARIFF, measured(part)).lines if line.code == "travel")
     assert (str(line.quantity), line.precise, line.amount.minor) == ("0.0001", "0.00057", 0)
+
+
+def test_use_timed_by_a_doubtful_clock_is_billed_by_duration_but_not_by_time_of_use() -> None:
+    adders = {adder.heading.code for adder in TARIFF.adders}
+    sure = [Slice(part, {"spindle_on": 900_000, "energy": 1_000_000}) for part in QUARTERS[:400]]
+    doubtful = [replace(part, unsynchronised=True) for part in sure]
+    right, wrong = rate(TARIFF, measured(*sure)), rate(TARIFF, measured(*doubtful))
+    runtime = next(line for line in right.lines if line.unit == "h" and line.code not in adders)
+    same = next(line for line in wrong.lines if line.code == runtime.code)
+    assert (same.quantity, same.amount) == (runtime.quantity, runtime.amount)
+    assert adders & {line.code for line in right.lines}
+    assert not adders & {line.code for line in wrong.lines}
+    assert "includes use timed by a clock not known to be right, priced without time of use" in same.working
+    assert any(note.startswith("energy: 400.0000 kWh timed by such a clock") for note in wrong.notes)
+
+
+def test_a_part_timed_by_a_doubtful_clock_leaves_the_rest_as_it_was() -> None:
+    adders = {adder.heading.code for adder in TARIFF.adders}
+    sure = [Slice(part, {"spindle_on": 900_000}) for part in QUARTERS[:200]]
+    doubtful = [Slice(part, {"spindle_on": 900_000}, unsynchronised=True) for part in QUARTERS[200:300]]
+    alone, mixed = rate(TARIFF, measured(*sure)), rate(TARIFF, measured(*sure, *doubtful))
+    told = [(line.code, line.amount) for line in alone.lines if line.code in adders]
+    assert told == [(line.code, line.amount) for line in mixed.lines if line.code in adders]

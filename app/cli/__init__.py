@@ -42,6 +42,8 @@ COMMANDS = {
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
     "bank": Command("app.cli.bank:group", "Read bank statements."),
     "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
+    "rollup": Command("app.cli.rollup:rollup", "Compute usage anew from raw telemetry, beside the stored one."),
+    "telemetry": Command("app.cli.telemetry:group", "List or copy raw telemetry."),
     "doctor": Command("app.cli.doctor:doctor", "Say what is wrong with this installation, and what to do."),
     "bench": Command("workbench.bench.command:bench", "Measure, as a ratio to a limit or a peer of the same run."),
     "version": Command("app.cli.version:version", "Show the version."),

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from metering.telemetry.segment import Segment, Value, effective
+from metering.telemetry.stretch import POLICY, Stretch
 
 SCHEMA = pa.schema(
     [
@@ -109,6 +110,32 @@ def read(paths: Iterable[Path]) -> pa.Table:
     return pa.concat_tables([parquet.read_table(path, schema=SCHEMA, partitioning=None) for path in paths])
 
 
+def relations(runs: Sequence[Stretch], *, observed: bool = True) -> dict[str, pa.Table]:
+    """The small tables that rollup.sql asks for beside the observations; a stretch's number is its index in `runs`.
+
+    Not `observed`: there is no file, so the observations are an empty table too.
+    """
+    stretch = {
+        "stretch": range(len(runs)),
+        "meter": [run.meter for run in runs],
+        "first_segment": [run.first for run in runs],
+        "last_segment": [run.last for run in runs],
+        "from_ms": [run.from_ms for run in runs],
+        "life_end_ms": [run.life_end_ms for run in runs],
+        "until_ms": [run.until_ms for run in runs],
+        **{name: [run.policy[index] for run in runs] for index, name in enumerate(POLICY)},
+    }
+    pairs = [(index, at_ms) for index, run in enumerate(runs) for at_ms in run.boundaries()]
+    boundary = {"stretch": [index for index, _ in pairs], "at_ms": [at_ms for _, at_ms in pairs]}
+    nothing = {} if observed else {"observation": SCHEMA.empty_table()}
+    return {"stretch": _numbers(stretch), "boundary": _numbers(boundary), **nothing}
+
+
+def _numbers(columns: Mapping[str, Iterable[Any]]) -> pa.Table:
+    kinds = {name: pa.string() if name == "meter" else pa.int64() for name in columns}
+    return pa.table({name: pa.array(list(values), kinds[name]) for name, values in columns.items()})
+
+
 def sync_folder(folder: Path) -> None:
     """Make what was renamed in `folder` last."""
     handle = os.open(folder, os.O_RDONLY)
@@ -121,8 +148,3 @@ def sync_folder(folder: Path) -> None:
 def in_order(table: pa.Table) -> pa.Table:
     """Rows by meter and number, as a day's file holds them."""
     return table.sort_by([("meter", "ascending"), ("row", "ascending"), ("role", "descending")])
-
-
-def signals_of(rows: Sequence[pa.Table]) -> set[str]:
-    """The signals named in tables."""
-    return {name for table in rows for name in table.column("signal").unique().to_pylist()}

@@ -1,5 +1,6 @@
 """Which stored segments follow one another, so that one roll-up may run through them."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -73,11 +74,15 @@ def policy_of(header: Header) -> tuple[int, ...]:
         raise NoPolicy(f"the segment's policy lacks {error.args[0]}") from None
 
 
-def stretches(segments: Iterable[Stored]) -> list[Stretch]:
-    """The stretches of each meter, in order; a hole in rows, a missing number or another policy begins a new one."""
+def stretches(segments: Iterable[Stored], *, max_rows: int = sys.maxsize) -> list[Stretch]:
+    """The stretches of each meter, in order; a hole in rows, a missing number or another policy begins a new one.
+
+    So does a segment that would bring one beyond `max_rows`: each begins with what was in force.
+    """
     found: list[list[Stored]] = []
     for one in sorted(segments, key=lambda one: (one.meter, one.number)):
-        if found and _follows(found[-1][-1], one):
+        fits = found and one.next_row - found[-1][0].first_row <= max_rows
+        if fits and _follows(found[-1][-1], one):
             found[-1].append(one)
         else:
             found.append([one])

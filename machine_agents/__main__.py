@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from machine_agents.replay_command import replay
 from machine_agents.simulator.command import simulate
 from machine_agents.upkeep import recover, status, unit
 
@@ -134,7 +135,7 @@ def _leave(error: Exception) -> NoReturn:
     raise error
 
 
-for _command in (simulate, status, unit, recover):
+for _command in (replay, simulate, status, unit, recover):
     app.command()(_command)
 
 if __name__ == "__main__":

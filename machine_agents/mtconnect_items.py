@@ -16,7 +16,7 @@ from machine_agents.signal_codes import codes_of
 
 UNAVAILABLE = frozenset({"UNAVAILABLE", ""})
 
-_EXECUTION = {
+EXECUTION = {
     "ACTIVE": "active",
     "INTERRUPTED": "interrupted",
     "FEED_HOLD": "feed_hold",
@@ -29,7 +29,7 @@ _EXECUTION = {
     "PROGRAM_COMPLETED": "ready",
     "*": "other",
 }
-_MODE = {
+MODE = {
     "AUTOMATIC": "automatic",
     "SEMI_AUTOMATIC": "automatic",
     "MANUAL_DATA_INPUT": "mdi",
@@ -37,7 +37,8 @@ _MODE = {
     "EDIT": "manual",
     "*": "other",
 }
-_OPERATION_MODE = {
+POWER = {"ON": True, "OFF": False}
+OPERATION_MODE = {
     "PRODUCTION": "processing",
     "PROCESS_DEVELOPMENT": "setup",
     "SETUP": "setup",
@@ -46,11 +47,11 @@ _OPERATION_MODE = {
     "*": "none",
 }
 _WORDS: Mapping[str, tuple[str, Mapping[str, Value]]] = {
-    "EXECUTION": ("execution", _EXECUTION),
-    "CONTROLLER_MODE": ("mode", _MODE),
-    "FUNCTIONAL_MODE": ("operation_mode", _OPERATION_MODE),
-    "POWER_STATE": ("power", {"ON": True, "OFF": False}),
-    "POWER_STATUS": ("power", {"ON": True, "OFF": False}),
+    "EXECUTION": ("execution", EXECUTION),
+    "CONTROLLER_MODE": ("mode", MODE),
+    "FUNCTIONAL_MODE": ("operation_mode", OPERATION_MODE),
+    "POWER_STATE": ("power", POWER),
+    "POWER_STATUS": ("power", POWER),
     "AVAILABILITY": ("power", {"AVAILABLE": True}),
 }
 # Factors from MTConnect's units (Part 2, "Units") to the smallest unit of our signals.

@@ -4,18 +4,30 @@ A log glued from daily files begins each of them with a line `### file name` and
 old times: repetitions are dropped, the rest is sorted by source time, and everything odd is counted.
 """
 
+import gzip
 import lzma
 import re
+import zlib
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
 from typing import TextIO
 
-from machine_agents.item_mapping import ItemMapping, mapping_for
+from machine_agents.item_mapping import Item, ItemMapping, mapping_for
 from machine_agents.observation import Observation
-from machine_agents.recording_text import MAGIC, Header, RecordingError, own_value, parse_header, parse_time
+from machine_agents.recording_text import (
+    MAGIC,
+    Header,
+    RecordingError,
+    own_value,
+    parse_foreign_time,
+    parse_header,
+    parse_time,
+)
 from metering.period import Period
 
 _at = attrgetter("source_time")
@@ -28,6 +40,7 @@ class Statistics:
 
     `stale`: of a day before their section's; `duplicates`: repeated, dropped; `unmapped`: of items that no signal
     needs; `out_of_order`: mapped and older than the mapped line before, put in order; `unavailable`: without a value.
+    In a foreign log a line may be rubbish: `malformed` ones are left out, the value of an `unreadable` one is none.
     """
 
     lines: int = 0
@@ -36,6 +49,8 @@ class Statistics:
     unmapped: int = 0
     out_of_order: int = 0
     unavailable: int = 0
+    malformed: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +79,43 @@ class Recording:
         return self.within(Period(start, start + timedelta(days=1)))
 
 
-def read_recording(path: Path, mapping: ItemMapping | None = None) -> Recording:
-    """Read a recording, plain or .xz, of either format; raises RecordingError, or MappingError for a foreign log.
+def read_recording(
+    path: Path, mapping: ItemMapping | None = None, *, more: Sequence[Path] = (), lenient: bool = False
+) -> Recording:
+    """Read a recording, plain, .xz or .gz, of either format; raises RecordingError, or MappingError for a foreign log.
 
-    `mapping` is for foreign logs; without it the bundled one for the log's first section is taken.
+    `mapping` is for foreign logs; without it the bundled one for the log's first section is taken. A log may go on in
+    `more` files. `lenient`: rubbish in a foreign log is counted instead of refused, and a time without a zone is UTC.
     """
-    reader = _Reader(mapping)
-    try:
-        with _open(path) as stream:
+    reader = _Reader(mapping, lenient)
+    for each in (path, *more):
+        with failures_named(each, reader.statistics), open_text(each) as stream:
             for line in stream:
                 reader.take(line)
-            return reader.result()
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{path}: {error}, after line {reader.statistics.lines}") from error
+    with failures_named(path):
+        return reader.result()
+
+
+@contextmanager
+def failures_named(path: Path, read: Statistics | None = None) -> Iterator[None]:
+    """RecordingError, with the file's name, for whatever may be wrong with a recording's file."""
+    try:
+        yield
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        place = f", after line {read.lines}" if read else ""
+        raise RecordingError(f"{path}: {reason}{place}") from error
     except RecordingError as error:
         raise RecordingError(f"{path}: {error}") from error
 
 
-def _open(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIO:
+    """The text of a recording's file. A byte that is no UTF-8 spoils its own line, not the file."""
     if path.suffix == ".xz":
-        return lzma.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
+        return lzma.open(path, "rt", encoding="utf-8", errors="replace")
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+    return path.open(encoding="utf-8", errors="replace")
 
 
 @dataclass(slots=True)
@@ -92,6 +123,7 @@ class _Reader:
     """Takes a recording's lines one by one."""
 
     mapping: ItemMapping | None
+    lenient: bool = False
     statistics: Statistics = field(default_factory=Statistics)
     observations: list[Observation] = field(default_factory=list)
     header_lines: list[str] = field(default_factory=list)
@@ -112,11 +144,17 @@ class _Reader:
             try:
                 self._take_data(line)
             except ValueError as error:
-                raise RecordingError(f"data line {self.statistics.lines}: {error}") from error
+                if self.own or not self.lenient or self.mapping is None:
+                    raise RecordingError(f"data line {self.statistics.lines}: {error}") from error
+                self.statistics.malformed += 1
 
     def result(self) -> Recording:
         if not self.observations:
-            raise RecordingError("no observation in it")
+            counted = self.statistics
+            raise RecordingError(
+                f"no observation in it: of {counted.lines} lines {counted.malformed} are no `UTC time|item|value` and "
+                f"{counted.unmapped} are of items that the mapping does not know"
+            )
         self.observations.sort(key=_at)
         return Recording(self._header(), self.observations, self.statistics)
 
@@ -140,9 +178,19 @@ class _Reader:
         elif self.mapping is None:
             raise RecordingError("a log of items needs an item mapping: pass one")
         elif item := self.mapping.items.get(name):
-            self._add(Observation(item.signal, item.value_of(text), parse_time(time)))
+            moment = parse_foreign_time(time) if self.lenient else parse_time(time)
+            self._add(Observation(item.signal, self._foreign_value(item, text), moment))
         else:
             self.statistics.unmapped += 1
+
+    def _foreign_value(self, item: Item, text: str) -> int | str | bool | None:
+        try:
+            return item.value_of(text.strip())
+        except ValueError:
+            if not self.lenient:
+                raise
+            self.statistics.unreadable += 1
+            return None
 
     def _is_repeated(self, line: str, time: str, name: str) -> bool:
         if self.days and time < self.days[-2]:

@@ -118,6 +118,16 @@ def parse_time(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def parse_foreign_time(text: str) -> datetime:
+    """A time of a foreign log, which is UTC whether it says so or not; raises RecordingError."""
+    text = text.strip()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RecordingError(f"{text!r} is no time") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def time_text(moment: datetime) -> str:
     """UTC with milliseconds, as recordings write it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

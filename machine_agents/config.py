@@ -33,7 +33,7 @@ class SourceConfig:
     tolerance_seconds: int = 3_600
     silence_seconds: int = 30
     request_seconds: int = 10
-    retry_max_seconds: int = 30
+    retry_max_seconds: int = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,19 @@ import importlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from workbench.bench.faults.score import Score
 from workbench.bench.row import Row
 
-BENCHES = {"ingest": "workbench.bench.ingest:run"}
+BENCHES = {"ingest": "workbench.bench.ingest:run", "faults": "workbench.bench.faults.table:run"}
 """Name -> "module:function"; the function takes the number of runs and gives the rows."""
 _NOT_HELD = 1
+Rows: TypeAlias = Sequence[Row] | Sequence[Score]
 
 
 class UnknownBench(ValueError):
@@ -39,15 +41,33 @@ def bench(
     raise typer.Exit(0 if all(row.holds for row in rows) else _NOT_HELD)
 
 
-def _load(name: str) -> Callable[[int], Sequence[Row]]:
+def _load(name: str) -> Callable[[int], Rows]:
     if name not in BENCHES:
         raise UnknownBench(f"there is no benchmark {name!r}: choose one of {', '.join(BENCHES)}")
     module, _, function = BENCHES[name].partition(":")
-    found: Callable[[int], Sequence[Row]] = getattr(importlib.import_module(module), function)
+    found: Callable[[int], Rows] = getattr(importlib.import_module(module), function)
     return found
 
 
-def _show(rows: Sequence[Row]) -> None:
+def _show(rows: Rows) -> None:
+    _show_ratios([row for row in rows if isinstance(row, Row)])
+    _show_scores([row for row in rows if isinstance(row, Score)])
+
+
+def _show_scores(rows: Sequence[Score]) -> None:
+    if not rows:
+        return
+    table = Table()
+    for heading in Score.HEADINGS:
+        table.add_column(heading, justify="left" if heading in ("fault", "client") else "right")
+    for row in rows:
+        table.add_row(*row.cells, style="" if row.holds else "red")
+    Console(width=max(Console().width, 120)).print(table)
+
+
+def _show_ratios(rows: Sequence[Row]) -> None:
+    if not rows:
+        return
     table = Table()
     for heading in ("name", "unit", "ours", "limit", "ratio", "goal", "holds", "runs", "spread"):
         table.add_column(heading, justify="left" if heading in ("name", "unit") else "right")

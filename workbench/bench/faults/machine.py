@@ -1,4 +1,4 @@
-"""The machine that all clients are tried on: node-opcua's server as a process that can be stopped, killed and restarted."""
+"""The machine that all clients are tried on: node-opcua's server as a process, to be stopped and killed."""
 
 import asyncio
 import functools

@@ -44,7 +44,7 @@ type = "time"
 
 @dataclass
 class SpoolSink:
-    """Commits each delivery to the disk and counts what is there. `gaps`: deliveries before which values may be missing."""
+    """Commits each delivery to the disk. `gaps`: deliveries before which values may be missing."""
 
     spool: Spool
     gaps: int = 0
@@ -75,11 +75,15 @@ class SpoolSink:
         return [(signal, value) for text in texts for signal, value in json.loads(text) if value]
 
 
+def _prepare(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "password").write_text(PASSWORD)
+
+
 @asynccontextmanager
 async def ours(url: str, folder: Path, *, queue: int) -> AsyncIterator[tuple[SpoolSink, Status]]:
     """The source at work on `url`, with its spool and certificates in `folder`."""
-    folder.mkdir(parents=True)
-    (folder / "password").write_text(PASSWORD)
+    _prepare(folder)
     config = SourceConfig(
         url, USER, folder / "password", sampling_ms=0, queue=queue, silence_seconds=6, request_seconds=4,
         retry_max_seconds=2,

@@ -36,7 +36,7 @@ class Peer:
 @asynccontextmanager
 async def peer(kind: str, url: str, folder: Path, *, queue: int) -> AsyncIterator[Peer]:
     """The client `kind` ("asyncua" or "node-opcua") at work on `url`."""
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     if kind == "asyncua":
         words = (sys.executable, "-m", "workbench.bench.faults.asyncua_peer", url, str(folder), str(queue))
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""A link that can be spoiled: TCP connections passed on to a server, until they are cut, stalled, refused or delayed."""
+"""A link that can be spoiled: TCP connections passed on to a server until they are cut, stalled or delayed."""
 
 import asyncio
 import contextlib

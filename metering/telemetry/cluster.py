@@ -4,18 +4,26 @@ Every worker is a Spark Connect server of its own. A batch's result counts once,
 killed at any moment: the answer is the same.
 """
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from metering.telemetry.rollup import Batch, Engine, Key, add
+from metering.telemetry.rollup import Batch, Engine, Key, Row, add
 
 _TRIES = 3
 
 
 class ClusterLost(Exception):
     """No worker is left, or a batch failed on several of them; the message says the last one's reason."""
+
+
+class Worker(Engine, Protocol):
+    """An engine behind a connection."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -27,7 +35,7 @@ class Outcome:
     lost: dict[str, str] = field(default_factory=dict)
 
 
-def share_out(batches: Iterable[Batch], workers: Sequence[tuple[str, Callable[[], Engine]]]) -> Outcome:
+def share_out(batches: Iterable[Batch], workers: Sequence[tuple[str, Callable[[], Worker]]]) -> Outcome:
     """Roll up all `batches` on `workers`, each a name and how to connect. ClusterLost when it cannot be finished."""
     work = _Work(deque((batch, 0) for batch in batches))
     threads = [threading.Thread(target=_serve, args=(work, *worker), daemon=True) for worker in workers]
@@ -66,7 +74,7 @@ class _Work:
                 self.failed = f"a batch failed {tries} times: {why}"
             self.changed.notify_all()
 
-    def finish(self, worker: str, batch: Batch, rows: list[tuple[int, int, str, int | None, int]]) -> None:
+    def finish(self, worker: str, batch: Batch, rows: list[Row]) -> None:
         with self.changed:
             self.in_hand -= 1
             add(self.outcome.grown, batch, rows)
@@ -74,7 +82,7 @@ class _Work:
             self.changed.notify_all()
 
 
-def _serve(work: _Work, name: str, connect: Callable[[], Engine]) -> None:
+def _serve(work: _Work, name: str, connect: Callable[[], Worker]) -> None:
     """One worker's thread, until nothing is left or the worker is lost."""
     try:
         engine = connect()
@@ -91,6 +99,8 @@ def _serve(work: _Work, name: str, connect: Callable[[], Engine]) -> None:
             work.give_back(batch, tries + 1, _first_line(error))
             return
         work.finish(name, batch, rows)
+    with contextlib.suppress(Exception):  # it may have been lost since; its work is done
+        engine.close()
 
 
 def _first_line(error: Exception) -> str:

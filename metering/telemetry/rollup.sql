@@ -8,81 +8,104 @@
 -- boundary:    stretch, at_ms: from_ms, every quarter hour between, until_ms
 --
 -- Result: stretch, quarter_ms (its start), code, cell (null but for the load spectrum), value (above zero).
+--
+-- Counts of signals in a state ride in one number, ten bits each, so that one running sum carries them all:
+-- known (1), power (1024), automatic (1024^2), active (1024^3), cutting feed (1024^4), turning spindles (1024^5).
+-- The count of field f is above zero when the number % 1024^(f+1) >= 1024^f.
 with
+-- Signals as numbers, with what they mean.
+named as (
+    select
+        signal,
+        row_number() over (order by signal nulls last) as id,
+        dense_rank() over (order by split_part(signal, '.', 2) nulls last) as part_id,
+        split_part(signal, '.', 2) as part,
+        case
+            when signal = 'power' then 1
+            when signal = 'mode' then 2
+            when signal = 'execution' then 3
+            when signal = 'feed' then 4
+            when signal like 'spindle._%.speed' then 5
+            when signal like 'spindle._%' then 6
+            when signal like 'axis._%' then 9
+            when signal in ('energy', 'parts') or signal like 'counter._%' then 10
+        end as kind
+    from (select distinct signal from observation) signals
+    where signal in ('power', 'mode', 'execution', 'feed', 'energy', 'parts')
+       or signal like 'spindle._%' or signal like 'axis._%' or signal like 'counter._%'
+),
 -- What the registers take, in the order of the fold. A value holds until the signal's next one; none (unavailable) ends it.
 taken as (
     select
-        s.stretch, o.row, o.at_ms, o.role, o.carry, o.signal, o.number,
-        split_part(o.signal, '.', 1) as name,
-        split_part(o.signal, '.', 2) as part,
-        case when o.number is null and o.word is null and o.flag is null then 0 else 1 end as valued,
-        -- until when this is a sign of life: source time and the silence that is allowed
+        s.stretch, n.id, n.kind, n.part_id, o.row, o.at_ms, o.role, o.carry, o.number,
+        -- until when it is a sign of life: source time and the silence that is allowed
         case
             when o.role = 1 or (o.number is null and o.word is null and o.flag is null) then null
             else cast((o.source_us - ((o.source_us % 1000) + 1000) % 1000) / 1000 as bigint) + s.silence_ms
         end as life_ms,
-        case when o.signal = 'power' and o.flag then 1 else 0 end as power,
-        case when o.signal = 'mode' and o.word = 'automatic' then 1 else 0 end as automatic,
-        case when o.signal = 'execution' and o.word = 'active' then 1 else 0 end as active,
-        case when o.signal = 'feed' and o.number > 0 and o.number <= s.cutting_feed_max_um_s then 1 else 0 end as feeding,
-        -- speed and load without sign; -1: not known
-        case when o.signal like 'spindle.%.speed' then coalesce(abs(o.number), -1) end as speed,
-        case when o.signal like 'spindle.%' and o.signal not like 'spindle.%.speed' then coalesce(abs(o.number), -1) end as load,
-        case when o.signal like 'spindle.%.speed' and abs(o.number) > s.turning_above_mrpm then 1 else 0 end as turning
+        cast(
+            case
+                when o.number is null and o.word is null and o.flag is null then 0
+                when n.kind = 1 and o.flag then 1025
+                when n.kind = 2 and o.word = 'automatic' then 1048577
+                when n.kind = 3 and o.word = 'active' then 1073741825
+                when n.kind = 4 and o.number > 0 and o.number <= s.cutting_feed_max_um_s then 1099511627777
+                else 1
+            end as bigint
+        ) as own,
+        -- speed and load without sign, -1 not known; an axis' position
+        case when n.kind = 9 then o.number when n.kind in (5, 6) then coalesce(abs(o.number), -1) end as held,
+        s.turning_above_mrpm
     from observation o
+    join named n on o.signal = n.signal
     join stretch s on o.meter = s.meter and o.segment between s.first_segment and s.last_segment
-    where o.news
-      and (o.role = 0 or o.segment = s.first_segment)
-      and (
-          o.signal in ('power', 'mode', 'execution', 'feed', 'energy', 'parts')
-          or o.signal like 'spindle._%' or o.signal like 'axis._%' or o.signal like 'counter._%'
-      )
+    where o.news and (o.role = 0 or o.segment = s.first_segment)
 ),
--- How each changes what its own signal said before.
+-- Beside it what the same signal said before.
 changed as (
     select
-        t.*,
-        coalesce(lag(valued) over own, 0) as was_valued,
-        coalesce(lag(power) over own, 0) as was_power,
-        coalesce(lag(automatic) over own, 0) as was_automatic,
-        coalesce(lag(active) over own, 0) as was_active,
-        coalesce(lag(feeding) over own, 0) as was_feeding,
-        coalesce(lag(turning) over own, 0) as was_turning,
-        coalesce(lag(speed) over own, -1) as was_speed,
-        coalesce(lag(load) over own, -1) as was_load
-    from taken t
-    window own as (partition by stretch, signal order by row nulls last)
+        stretch, id, kind, part_id, row, at_ms, role, life_ms, own, held, turning_above_mrpm,
+        coalesce(lag(own) over before, 0) as was,
+        lag(held) over before as was_held,
+        lag(life_ms) over before as was_life_ms,
+        lag(row) over before as was_row
+    from taken
+    window before as (partition by stretch, id order by row nulls last)
+),
+-- A spindle's speed and load from each of their changes to the next.
+of_spindles as (
+    select
+        stretch, kind, part_id, row, at_ms, role, life_ms, own, was, turning_above_mrpm,
+        case when kind = 5 then held - coalesce(was_held, -1) else 0 end as d_speed,
+        case when kind = 6 then held - coalesce(was_held, -1) else 0 end as d_load,
+        case when kind = 5 then held else -1 end as speed,
+        case when kind = 5 then coalesce(was_held, -1) else -1 end as was_speed
+    from changed
+    where kind in (5, 6)
 ),
 steps as (
-    select
-        stretch, row, at_ms, role, carry, name, part, signal, number, life_ms,
-        valued - was_valued as d_known,
-        power - was_power as d_power,
-        automatic - was_automatic as d_automatic,
-        active - was_active as d_active,
-        feeding - was_feeding as d_feeding,
-        turning - was_turning as d_turning,
-        speed - was_speed as d_speed,
-        load - was_load as d_load,
-        case when role = 0 and turning > was_turning and was_valued = 1 then 1 else 0 end as started
+    select stretch, row, at_ms, 0 as is_boundary, life_ms, own - was as delta, 0 as started
     from changed
+    where kind not in (5, 6)
     union all
     select
-        b.stretch, cast(-1 as bigint), b.at_ms, 2, cast(null as bigint), '', '', '', cast(null as bigint),
-        case when b.at_ms = s.from_ms then s.life_end_ms end,
-        0, 0, 0, 0, 0, 0, cast(null as bigint), cast(null as bigint), 0
+        stretch, row, at_ms, 0, life_ms,
+        own - was
+        + cast(1125899906842624 as bigint) * (
+            case when speed > turning_above_mrpm then 1 else 0 end
+            - case when was_speed > turning_above_mrpm then 1 else 0 end
+        ),
+        case when role = 0 and speed > turning_above_mrpm and was > 0 and was_speed <= turning_above_mrpm then 1 else 0 end
+    from of_spindles
+    union all
+    select b.stretch, -1, b.at_ms, 1, case when b.at_ms = s.from_ms then s.life_end_ms end, 0, 0
     from boundary b join stretch s on b.stretch = s.stretch
 ),
 -- The machine's state from each step to the next.
 states as (
     select
-        stretch, row, at_ms, role, carry, name, part, signal, number, d_speed, d_load, started,
-        sum(d_known) over so_far as known,
-        sum(d_power) over so_far as powered,
-        sum(d_automatic) over so_far as automatic,
-        sum(d_active) over so_far as active,
-        sum(d_feeding) over so_far as feeding,
-        sum(d_turning) over so_far as turning,
+        stretch, row, at_ms, is_boundary, started,
+        cast(sum(delta) over so_far as bigint) as state,
         max(life_ms) over so_far as alive_until,
         lead(at_ms) over (partition by stretch order by at_ms nulls last, row nulls last) as next_ms
     from steps
@@ -90,147 +113,153 @@ states as (
         partition by stretch order by at_ms nulls last, row nulls last rows between unbounded preceding and current row
     )
 ),
--- How long of that the source was proven alive: nothing else counts.
+-- How long of that the source was proven alive: some value known, a sign of life not too old. Nothing else counts.
 lived as (
     select
-        *,
+        stretch, row, at_ms, is_boundary, started, state, next_ms, alive_until,
         at_ms - at_ms % 900000 as quarter_ms,
         coalesce(next_ms - at_ms, 0) as length,
-        case when known > 0 then greatest(least(coalesce(next_ms, at_ms), coalesce(alive_until, at_ms)) - at_ms, 0) else 0 end
-            as awake
+        case
+            when state % 1024 > 0 and alive_until > at_ms then least(coalesce(next_ms, at_ms), alive_until) - at_ms
+            else 0
+        end as awake
     from states
 ),
 of_machine as (
     select
         stretch, quarter_ms,
         sum(length - awake) as unknown_ms,
-        sum(case when powered > 0 then awake else 0 end) as power_on,
-        sum(case when active > 0 then awake else 0 end) as program_run,
-        sum(case when active > 0 and automatic > 0 then awake else 0 end) as auto_run,
-        sum(case when active > 0 and turning > 0 and feeding > 0 then awake else 0 end) as cutting,
-        sum(case when turning > 0 then awake else 0 end) as spindle_on,
+        sum(case when state % 1048576 >= 1024 then awake else 0 end) as power_on,
+        sum(case when state % 1099511627776 >= 1073741824 then awake else 0 end) as program_run,
+        sum(
+            case when state % 1099511627776 >= 1073741824 and state % 1073741824 >= 1048576 then awake else 0 end
+        ) as auto_run,
+        sum(
+            case
+                when state % 1099511627776 >= 1073741824
+                 and state % 1125899906842624 >= 1099511627776
+                 and state >= 1125899906842624 then awake
+                else 0
+            end
+        ) as cutting,
+        sum(case when state >= 1125899906842624 then awake else 0 end) as spindle_on,
         sum(started) as starts
     from lived
     group by stretch, quarter_ms
 ),
--- Signals with a part (a spindle, an axis): time alive since the stretch began, so that a difference tells a duration.
-parts as (
-    select
-        stretch, row, at_ms, role, quarter_ms, carry, name, part, signal, number, d_speed, d_load,
-        coalesce(
-            sum(awake) over (
-                partition by stretch order by at_ms nulls last, row nulls last
-                rows between unbounded preceding and 1 preceding
-            ),
-            0
-        ) as lived_ms,
-        case when awake > 0 or (known > 0 and alive_until >= at_ms) then 1 else 0 end as alive
-    from lived
+sleeps as (
+    select stretch, at_ms + awake as start_ms, next_ms as end_ms from lived where length > awake
 ),
-spindle as (
-    select distinct stretch, part from taken where name = 'spindle'
+-- What cuts a spindle's time into pieces: quarter hours, and where the proof of life ends and comes back.
+cuts as (
+    select stretch, at_ms, cast(-1 as bigint) as row, 0 as d_asleep from boundary
+    union all select stretch, start_ms, cast(4611686018427387904 as bigint), 1 from sleeps
+    union all select stretch, end_ms, cast(-1 as bigint), -1 from sleeps
 ),
 spindle_steps as (
-    select stretch, part, at_ms, row, quarter_ms, lived_ms, d_speed, d_load
-    from parts
-    where name = 'spindle'
+    select stretch, part_id, at_ms, row, d_speed, d_load, 0 as d_asleep
+    from of_spindles
     union all
-    select p.stretch, s.part, p.at_ms, p.row, p.quarter_ms, p.lived_ms, 0, 0
-    from parts p join spindle s on p.stretch = s.stretch
-    where p.role = 2
+    select c.stretch, p.part_id, c.at_ms, c.row, 0, 0, c.d_asleep
+    from cuts c join (select distinct stretch, part_id from of_spindles) p on c.stretch = p.stretch
 ),
 spindle_states as (
     select
-        stretch, part, quarter_ms,
-        sum(d_speed) over so_far - 1 as speed,
-        sum(d_load) over so_far - 1 as load,
-        coalesce(
-            lead(lived_ms) over (partition by stretch, part order by at_ms nulls last, row nulls last) - lived_ms, 0
-        ) as awake
+        stretch, part_id, at_ms,
+        cast(sum(d_speed) over so_far as bigint) - 1 as speed,
+        cast(sum(d_load) over so_far as bigint) - 1 as load,
+        sum(d_asleep) over so_far as asleep,
+        lead(at_ms) over (partition by stretch, part_id order by at_ms nulls last, row nulls last) - at_ms as length
     from spindle_steps
     window so_far as (
-        partition by stretch, part order by at_ms nulls last, row nulls last
+        partition by stretch, part_id order by at_ms nulls last, row nulls last
         rows between unbounded preceding and current row
     )
 ),
--- The cell of a speed and a load: metering.spectrum.cell_key.
+-- The cell of a speed and a load: metering.spectrum.cell_key. 1/1000 per minute x ms: 60 000 of them are 1/1000 revolution.
 of_cell as (
     select
-        v.stretch, v.part, v.quarter_ms,
+        v.stretch, v.part_id, v.at_ms - v.at_ms % 900000 as quarter_ms,
         case
-            when load >= 0
-                then least(cast((speed + 125000 - (speed + 125000) % 250000) / 250000 as bigint), 400) * 256
-                    + least(cast((load + 25 - (load + 25) % 50) / 50 as bigint), 255)
+            when v.load >= 0
+                then least(cast((v.speed + 125000 - (v.speed + 125000) % 250000) / 250000 as bigint), 400) * 256
+                    + least(cast((v.load + 25 - (v.load + 25) % 50) / 50 as bigint), 255)
         end as cell,
-        sum(awake) as on_ms,
-        -- 1/1000 per minute x ms: 60 000 of them are 1/1000 revolution
-        sum(speed * awake) as turned
+        sum(v.length) as on_ms,
+        sum(v.speed * v.length) as turned
     from spindle_states v join stretch s on v.stretch = s.stretch
-    where speed >= 0 and speed > s.turning_above_mrpm and awake > 0
+    where v.speed >= 0 and v.speed > s.turning_above_mrpm and v.asleep = 0 and v.length > 0
     group by 1, 2, 3, 4
 ),
 of_spindle as (
-    select stretch, part, quarter_ms, sum(on_ms) as on_ms, sum(turned) as turned from of_cell group by 1, 2, 3
+    select stretch, part_id, quarter_ms, sum(on_ms) as on_ms, cast(sum(turned) as bigint) as turned
+    from of_cell
+    group by 1, 2, 3
 ),
 rests as (
-    select stretch, part, cast(sum(carry) as bigint) as rest
-    from parts
-    where role = 1 and name = 'spindle' and signal like 'spindle.%.speed'
-    group by 1, 2
+    select stretch, part_id, cast(sum(carry) as bigint) as rest from taken where role = 1 and kind = 5 group by 1, 2
 ),
 -- Whole units up to each quarter hour's end less those up to its start; the rest is carried, never rounded away.
 turned as (
     select
-        o.stretch, o.part, o.quarter_ms,
+        o.stretch, o.part_id, o.quarter_ms,
         cast((o.turned - o.turned % 60000) / 60000 as bigint) as whole,
         o.turned % 60000 as below,
-        coalesce(r.rest, 0) + sum(o.turned % 60000) over (
-            partition by o.stretch, o.part order by o.quarter_ms nulls last rows between unbounded preceding and current row
+        cast(
+            coalesce(r.rest, 0) + sum(o.turned % 60000) over (
+                partition by o.stretch, o.part_id order by o.quarter_ms nulls last
+                rows between unbounded preceding and current row
+            ) as bigint
         ) as summed
-    from of_spindle o left join rests r on o.stretch = r.stretch and o.part = r.part
+    from of_spindle o left join rests r on o.stretch = r.stretch and o.part_id = r.part_id
 ),
 revolutions as (
     select
-        stretch, part, quarter_ms,
+        stretch, part_id, quarter_ms,
         whole + cast((summed - summed % 60000) / 60000 as bigint)
         - cast((summed - below - (summed - below) % 60000) / 60000 as bigint) as value
     from turned
 ),
--- Moves count between two positions of an axis with the source alive all the time between.
-positions as (
+-- Moves count between two positions of an axis with the source alive all the time between: surely so while the first of
+-- them is sign of life enough; else the states between are looked at.
+moves as (
     select
-        stretch, part, role, quarter_ms, at_ms, number, lived_ms,
-        lag(number) over own as from_number,
-        lag(at_ms) over own as from_at,
-        lag(lived_ms) over own as from_lived,
-        lag(case when role = 1 then case when carry is null then 0 else 1 end else alive end) over own as from_alive
-    from parts
-    where name = 'axis'
-    window own as (partition by stretch, signal order by row nulls last)
+        stretch, id, at_ms, was_row, at_ms - at_ms % 900000 as quarter_ms, abs(held - was_held) as value,
+        case when was_life_ms >= at_ms then 1 else 0 end as is_sure
+    from changed
+    where kind = 9 and role = 0 and held is not null and was_held is not null
+),
+doubtful as (
+    select m.stretch, m.id, m.at_ms, m.quarter_ms, m.value, l.at_ms as was_at
+    from moves m
+    join lived l on l.stretch = m.stretch and l.row = m.was_row and l.is_boundary = 0
+    left join taken t on t.stretch = m.stretch and t.id = m.id and t.row = m.was_row and t.role = 1
+    where m.is_sure = 0
+      and (t.carry is not null or (t.role is null and l.state % 1024 > 0 and l.alive_until >= l.at_ms))
 ),
 travel as (
-    select stretch, part, quarter_ms, sum(abs(number - from_number)) as value
-    from positions
-    where role = 0 and from_alive = 1 and lived_ms - from_lived = at_ms - from_at
-    group by 1, 2, 3
+    select stretch, id, quarter_ms, value from moves where is_sure = 1
+    union all
+    select d.stretch, d.id, d.quarter_ms, d.value
+    from doubtful d
+    where not exists (
+        select 1 from sleeps s where s.stretch = d.stretch and s.start_ms >= d.was_at and s.end_ms <= d.at_ms
+    )
 ),
 -- Counters that only grow: a step back is a reset, adds nothing and is the new base; what was unavailable lies between.
 totals as (
     select
-        stretch, signal, role, quarter_ms,
-        number - lag(number) over (partition by stretch, signal order by row nulls last) as grown
+        stretch, id, role, at_ms - at_ms % 900000 as quarter_ms,
+        number - lag(number) over (partition by stretch, id order by row nulls last) as grown
     from (
-        select stretch, signal, role, quarter_ms, row, case when role = 1 then carry else number end as number
-        from parts
-        where name = 'counter' or signal in ('energy', 'parts')
+        select stretch, id, role, at_ms, row, case when role = 1 then carry else number end as number
+        from taken
+        where kind = 10
     ) known
     where number is not null
 ),
-growth as (
-    select stretch, signal, quarter_ms, sum(greatest(grown, 0)) as value
-    from totals
-    where role = 0
-    group by 1, 2, 3
+parts as (
+    select distinct part_id, part from named
 ),
 usage as (
     select stretch, quarter_ms, 'unknown' as code, cast(null as bigint) as cell, unknown_ms as value from of_machine
@@ -240,11 +269,16 @@ usage as (
     union all select stretch, quarter_ms, 'cutting', null, cutting from of_machine
     union all select stretch, quarter_ms, 'spindle_on', null, spindle_on from of_machine
     union all select stretch, quarter_ms, 'starts', null, starts from of_machine
-    union all select stretch, quarter_ms, concat('spindle_on.', part), null, on_ms from of_spindle
-    union all select stretch, quarter_ms, concat('revolutions.', part), null, value from revolutions
-    union all select stretch, quarter_ms, concat('travel.', part), null, value from travel
-    union all select stretch, quarter_ms, signal, null, value from growth
-    union all select stretch, quarter_ms, concat('spectrum.', part), cell, on_ms from of_cell where cell is not null
+    union all select stretch, quarter_ms, concat('spindle_on.', p.part), null, on_ms
+    from of_spindle o join parts p on o.part_id = p.part_id
+    union all select stretch, quarter_ms, concat('revolutions.', p.part), null, value
+    from revolutions o join parts p on o.part_id = p.part_id
+    union all select stretch, quarter_ms, concat('spectrum.', p.part), cell, on_ms
+    from of_cell o join parts p on o.part_id = p.part_id where cell is not null
+    union all select t.stretch, t.quarter_ms, concat('travel.', n.part), null, sum(t.value)
+    from travel t join named n on t.id = n.id group by t.stretch, t.quarter_ms, n.part
+    union all select t.stretch, t.quarter_ms, n.signal, null, sum(greatest(t.grown, 0))
+    from totals t join named n on t.id = n.id where t.role = 0 and t.grown > 0 group by t.stretch, t.quarter_ms, n.signal
 )
 select stretch, quarter_ms, code, cell, cast(value as bigint) as value
 from usage

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from workbench.bench import command, ingest
+from workbench.bench import command, ingest, rollup
 from workbench.bench.row import Better, Row, TooFewRuns, compare
 
 FIELDS = ["name", "unit", "ours", "limit", "ratio", "better", "goal", "holds", "runs", "spread", "how"]
@@ -76,3 +76,13 @@ def test_ingest_measures_a_real_service(monkeypatch: pytest.MonkeyPatch) -> None
     assert measured.ours > 0
     assert measured.limit > 0
     assert measured.name == "ingest"
+
+
+def test_rollup_measures_equal_results_and_only_it_takes_a_size() -> None:
+    """Small: that all sides give the same is checked within; the figures mean nothing here."""
+    measured = rollup.run(2, 20_000)
+    assert [row.name for row in measured][:2] == ["rollup", "rollup, pandas"]
+    assert all(row.ours > 0 and row.limit > 0 for row in measured)
+    app = typer.Typer()
+    app.command()(command.bench)
+    assert CliRunner().invoke(app, ["ingest", "--rows", "5000"]).exit_code == 2

@@ -87,6 +87,9 @@ class Killed:
     engine: Spark
     batches: int = 0
 
+    def close(self) -> None:
+        self.engine.close()
+
     def run(self, batch: Batch) -> list[Row]:
         self.batches += 1
         if self.batches < 2:
@@ -114,11 +117,12 @@ def test_the_same_text_gives_the_same_on_both_engines(tmp_path: Path, two: list[
     assert summed(found) == registers(one.state)
 
 
+@pytest.mark.slow
 def test_days_are_shared_out_and_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
-    one = model(days=5)
+    one = model(days=2.5)
     whole = roll_up(batches(tmp_path, one), _EMBEDDED)
     by_day = batches(tmp_path, one, by_day=True)
-    assert len(by_day) >= 5
+    assert len(by_day) >= 3
     with servers(2) as (doomed, steady):
         outcome = share_out(by_day, [(doomed.url, lambda: Killed(doomed, Spark(doomed.url))), connecting(steady)])
         assert doomed.process.wait(10) == -signal.SIGKILL

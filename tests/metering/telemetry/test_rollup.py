@@ -124,7 +124,7 @@ def folded(
     return one
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=deliveries, policy=policies)
 def test_whatever_is_observed_the_roll_up_gives_the_registers(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[object], policy: Policy
@@ -135,7 +135,7 @@ def test_whatever_is_observed_the_roll_up_gives_the_registers(
     assert summed(roll_up(batches(folder, one), _EMBEDDED)) == registers(one.state)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=deliveries)
 def test_a_roll_up_may_begin_at_any_segment(tmp_path_factory: pytest.TempPathFactory, drawn: list[object]) -> None:
     one = agent()

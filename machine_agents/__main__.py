@@ -15,7 +15,7 @@ import typer
 
 from machine_agents.replay_command import replay
 from machine_agents.simulator.command import simulate
-from machine_agents.upkeep import recover, status, unit
+from machine_agents.upkeep import recover, rotate_key, status, unit
 
 app = typer.Typer(
     help="The box beside the machine: reads it over OPC UA, keeps its registers, seals and sends readings.",
@@ -135,7 +135,7 @@ def _leave(error: Exception) -> NoReturn:
     raise error
 
 
-for _command in (replay, simulate, status, unit, recover):
+for _command in (replay, simulate, status, unit, rotate_key, recover):
     app.command()(_command)
 
 if __name__ == "__main__":

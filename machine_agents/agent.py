@@ -18,6 +18,7 @@ from machine_agents.delivery import NotStored, StoreBroken
 from machine_agents.local_port import serving
 from machine_agents.observation_log import ObservationLog
 from machine_agents.report import EVERY_SECONDS, Reporter, doing
+from machine_agents.rotation import finish_switch
 from machine_agents.sealing import TELEMETRY, Meter
 from machine_agents.segment_files import SegmentFiles
 from machine_agents.service_manager import Notifier
@@ -37,6 +38,7 @@ async def run(
     stop = _stop_on_signals()
     make_source = source_maker(config, monotonic=monotonic)
     with contextlib.closing(Spool(config.data)) as spool:
+        finish_switch(config.data)
         key = credentials.signing_key(config.data)
         status = Status(config.data / "status.json", log, clock=clock, monotonic=monotonic)
         status.note("agent", name=config.name, process=os.getpid(), key_fingerprint=fingerprint(key.public_key()))

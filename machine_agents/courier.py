@@ -6,7 +6,7 @@ A batch is the same on every retry, so that nothing is lost or doubled whatever 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import httpx
 from machine_agents.config import ServiceConfig
 from machine_agents.credentials import BadSecret, Enrolment, first_line, save_enrolment
 from machine_agents.delivery import NotStored, StoreBroken
+from machine_agents.rotation import announced, pending
 from machine_agents.spool import Spool, Spooled
 from machine_agents.status import Status
 from metering.ocmf import PrivateKey, public_to_pem
@@ -84,6 +85,7 @@ class Courier:
         while True:
             try:
                 compared = compared or await self._compare(spool, token)
+                await self._announce_key(token)
                 if not await self.send_batch(spool, token):
                     await self._pause(0.25)
                 continue
@@ -108,6 +110,18 @@ class Courier:
                 "`python -m machine_agents recover` goes on from there"
             )
         return True
+
+    async def _announce_key(self, token: str) -> None:
+        """Tell the service of a new key before any record of it is sent."""
+        rotation = pending(self._folder)
+        if rotation is None:
+            return
+        answer = await self._client.post(
+            "/api/agents/key", json=asdict(rotation), headers={"Authorization": f"Bearer {token}"}
+        )
+        _answer(answer)
+        announced(self._folder)
+        self._status.say("new key taken", first_record=rotation.first_record)
 
     async def send_batch(self, spool: Spool, token: str) -> bool:
         """Send the oldest batch and note the receipt; False when there is nothing to send."""

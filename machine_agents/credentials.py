@@ -8,6 +8,8 @@ from pathlib import Path
 
 from metering.ocmf import PrivateKey, new_key, private_from_pem, private_to_pem
 
+KEY_FILE = "agent-key.pem"
+
 
 class BadSecret(ValueError):
     """A file that should hold a secret is missing, empty or not readable."""
@@ -30,7 +32,7 @@ class Enrolment:
 
 def signing_key(folder: Path) -> PrivateKey:
     """The agent's key in `folder`, made on the first start."""
-    path = folder / "agent-key.pem"
+    path = folder / KEY_FILE
     if path.exists():
         return private_from_pem(path.read_text(encoding="ascii"))
     key = new_key()

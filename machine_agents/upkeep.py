@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 _CONFIG = typer.Option(help="The agent's TOML file.")
-_FAILING, _NO_STATUS, _NOT_RECOVERED = 1, 3, 4
+_FAILING, _NO_STATUS, _NOT_DONE = 1, 3, 4
 
 
 def status(
@@ -51,6 +51,33 @@ def unit(
     typer.echo(UNIT.format(user=user or getpass.getuser(), **values), nl=False)
 
 
+def rotate_key(config: Annotated[Path, _CONFIG]) -> None:
+    """Give the stopped agent a new signing key; the service is told when it runs again, and nothing is lost.
+
+    Exit status: 0 done, 3 configuration, 4 not possible now; the line says why.
+    """
+    from contextlib import closing
+
+    from machine_agents.config import BadConfig, load
+    from machine_agents.credentials import enrolment
+    from machine_agents.delivery import NotStored, StoreBroken
+    from machine_agents.rotation import RotationPending, begin_rotation
+    from machine_agents.spool import Spool, SpoolInUse
+
+    try:
+        folder = load(config).data
+        known = enrolment(folder)
+        if known is None:
+            raise RotationPending("the agent is not enrolled yet: its first key is as good as new")
+        with closing(Spool(folder)) as spool:
+            rotation = begin_rotation(folder, known, spool)
+    except BadConfig as error:
+        raise _left(str(error), _NO_STATUS) from None
+    except (RotationPending, SpoolInUse, StoreBroken, NotStored) as error:
+        raise _left(str(error), _NOT_DONE) from None
+    typer.echo(f"a new key signs from record {rotation.first_record} on: start the agent again, it tells the service")
+
+
 def recover(config: Annotated[Path, _CONFIG]) -> None:
     """Go on after a damaged spool, or one restored from a backup, from what is whole and what the service has.
 
@@ -68,7 +95,7 @@ def recover(config: Annotated[Path, _CONFIG]) -> None:
     except BadConfig as error:
         raise _left(str(error), _NO_STATUS) from None
     except (NotRecovered, SpoolInUse) as error:
-        raise _left(str(error), _NOT_RECOVERED) from None
+        raise _left(str(error), _NOT_DONE) from None
     typer.echo(f"the damaged spool lies in {found.set_aside}")
     typer.echo(
         f"the service has every record up to {found.high_water}; {found.rescued} more were whole and are taken over"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from metering import chain, ocmf
 from metering.chain import Fault
 from metering.interval import RegisterFell
-from metering.ocmf import BadSignature, OcmfError, PublicKey, Sealed
+from metering.keyring import Keyring
+from metering.ocmf import BadSignature, OcmfError, Sealed
 from metering.usage import Usage, of_records
 
 
@@ -19,20 +20,20 @@ class Audited:
     usage: list[Usage]
 
 
-def audit(texts: Sequence[str], *, key: PublicKey, earlier: Iterable[str] = ()) -> Audited:
+def audit(texts: Sequence[str], *, keys: Keyring, earlier: Iterable[str] = ()) -> Audited:
     """Check a run of sealed texts of one meter and derive its usage from its first reading to its last.
 
     A run that does not begin the meter's life needs `earlier`: texts that tell each spectrum cell's value before it.
     They stand alone, so whether one was held back shows by the spectrum outgrowing the spindle's running time.
     """
     faults: list[Fault] = []
-    before = _read(earlier, key, faults)
-    run = _read(texts, key, faults)
+    before = _read(earlier, keys, faults)
+    run = _read(texts, keys, faults)
     cells: dict[tuple[str, int], int] = {}
     for sealed in before:
         for reading in sealed.record.readings:
             cells.update(reading.spectrum)
-    faults += _chain_faults(run, before, key)
+    faults += _chain_faults(run, before)
     usage: list[Usage] = []
     if run and not faults:
         try:
@@ -43,12 +44,12 @@ def audit(texts: Sequence[str], *, key: PublicKey, earlier: Iterable[str] = ()) 
     return Audited(faults, run, usage)
 
 
-def _read(texts: Iterable[str], key: PublicKey, faults: list[Fault]) -> list[Sealed]:
+def _read(texts: Iterable[str], keys: Keyring, faults: list[Fault]) -> list[Sealed]:
     good: list[Sealed] = []
     for text in texts:
         try:
             good.append(ocmf.parse(text))
-            ocmf.verify(good[-1], key)
+            ocmf.verify(good[-1], keys.of(good[-1].record.pagination))
         except OcmfError as error:
             faults.append(Fault(0, str(error)))
         except BadSignature as error:
@@ -56,7 +57,7 @@ def _read(texts: Iterable[str], key: PublicKey, faults: list[Fault]) -> list[Sea
     return good
 
 
-def _chain_faults(run: Sequence[Sealed], before: Sequence[Sealed], key: PublicKey) -> list[Fault]:
+def _chain_faults(run: Sequence[Sealed], before: Sequence[Sealed]) -> list[Fault]:
     if not run:
         return []
     first = run[0].record

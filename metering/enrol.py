@@ -2,13 +2,13 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from metering import ocmf
 from metering.machine import Agent, Machine, Meter, agent_id, meter_id
-from metering.store import MeteringStore
+from metering.store import EnrolmentCodeRow, MeteringStore
 
 VALID_FOR = timedelta(days=7)
 
@@ -53,9 +53,18 @@ class Enrolled:
 
 
 def invite(
-    machine: Machine, serial: str, *, store: MeteringStore, now: datetime, valid_for: timedelta = VALID_FOR
+    machine: Machine,
+    serial: str,
+    *,
+    store: MeteringStore,
+    now: datetime,
+    valid_for: timedelta = VALID_FOR,
+    replaces: bool = False,
 ) -> Invitation:
-    """Register `machine` and its meter, if they are not there, and make a one-time code for the meter's agent."""
+    """Register `machine` and its meter, if they are not there, and make a one-time code for the meter's agent.
+
+    With a code that `replaces`, another key may take over the chain of an agent that is there: a box made anew.
+    """
     store.add_machine(machine, now=now)
     store.add_meter(
         Meter(id=meter_id(serial), machine_id=machine.id, owner_id=machine.owner_id, serial=serial), now=now
@@ -64,7 +73,7 @@ def invite(
     if meter.machine_id != machine.id:
         raise MeterTaken(f"meter {serial} belongs to another machine")
     code, expires_at = secrets.token_urlsafe(18), now + valid_for
-    store.add_code(_hash(code), meter, salt=secrets.token_hex(16), expires_at=expires_at, now=now)
+    store.add_code(_hash(code), meter, salt=secrets.token_hex(16), replaces=replaces, expires_at=expires_at, now=now)
     return Invitation(meter, code, expires_at)
 
 
@@ -80,10 +89,14 @@ def redeem(code: str, public_key_pem: str, *, name: str, version: str, store: Me
     if found.expires_at <= now:
         raise CodeExpired(f"the enrolment code expired at {found.expires_at:%Y-%m-%d %H:%M} UTC: ask for a new one")
     meter = store.meter(found.meter_id)
-    agent = agent_id(meter.serial, fingerprint)
     there = store.agent_of(meter.id)
+    if there is not None and found.replaces:
+        return _take_over(there, found, code, public_key_pem, fingerprint, name, version, store=store, now=now)
+    agent = agent_id(meter.serial, fingerprint)
     if (found.agent_id or agent) != agent or (there is not None and there.id != agent):
         raise AlreadyEnrolled("an agent with another key is enrolled with this code or for this meter")
+    if there is not None and (there.revoked_at or there.fingerprint != fingerprint):
+        raise AlreadyEnrolled("this meter's agent was revoked or has another key now: ask for a code that replaces it")
     # From code, key and salt: a retry gets the same token although only its hash is kept.
     token = _hash(f"{found.salt}:{code}:{fingerprint}")
     machine = store.machine(meter.machine_id)
@@ -102,6 +115,32 @@ def redeem(code: str, public_key_pem: str, *, name: str, version: str, store: Me
     store.add_agent(enrolled, token_hash=_hash(token))
     store.redeem_code(_hash(code), agent, now=now)
     return Enrolled(agent, meter.serial, machine.model, token)
+
+
+def _take_over(
+    there: Agent,
+    found: EnrolmentCodeRow,
+    code: str,
+    public_key_pem: str,
+    fingerprint: str,
+    name: str,
+    version: str,
+    *,
+    store: MeteringStore,
+    now: datetime,
+) -> Enrolled:
+    """A box made anew goes on with the chain: its key signs from the next record on. Again: the same answer."""
+    if found.agent_id is not None and there.fingerprint != fingerprint:
+        raise AlreadyEnrolled("another key has taken the meter over with this code: ask for a new one")
+    chain, _ = store.lock_chain(there)
+    if there.fingerprint != fingerprint:
+        first = max(chain.pagination, there.key_first if chain.pagination else 0) + 1
+        store.add_key(there, public_key_pem, fingerprint, first=first, reason="enrolled anew", now=now)
+    token = _hash(f"{found.salt}:{code}:{fingerprint}")
+    store.set_token(replace(there, name=name, version=version), _hash(token))
+    store.set_revoked(replace(there, revoked_at=None, revoked_why=""))
+    store.redeem_code(_hash(code), there.id, now=now)
+    return Enrolled(there.id, there.meter_serial, there.machine_model, token)
 
 
 def identify(token: str, *, store: MeteringStore) -> Agent | None:

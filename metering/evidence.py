@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from metering.keyring import Keyring
 from metering.machine import Agent
 from metering.ocmf import parse
 from metering.store import MeteringStore
@@ -18,12 +19,13 @@ class NoEvidence(LookupError):
 class Evidence:
     """What `audit.audit` needs: the run of `texts` around the figures, and `earlier` ones for the spectrum before it.
 
-    The key in `agent` is for finding the right one; an auditor takes the key from a registry, never from here.
+    `keys` are for our own look at it; an auditor takes the keys from a registry, never from here.
     """
 
     agent: Agent
     texts: tuple[str, ...]
     earlier: tuple[str, ...]
+    keys: Keyring
 
 
 def evidence_for(meter_id: UUID, usages: Sequence[Usage], *, store: MeteringStore) -> Evidence:
@@ -35,7 +37,7 @@ def evidence_for(meter_id: UUID, usages: Sequence[Usage], *, store: MeteringStor
     agent, texts = store.agent_of(meter_id), store.texts(meter_id, first, last)
     if agent is None or not texts:
         raise NoEvidence(f"readings {first} to {last} of meter {meter_id} are not there, or not yours to see")
-    return Evidence(agent, tuple(texts), tuple(_earlier(meter_id, texts[0], store)))
+    return Evidence(agent, tuple(texts), tuple(_earlier(meter_id, texts[0], store)), store.keyring(agent))
 
 
 def _earlier(meter_id: UUID, first_text: str, store: MeteringStore) -> list[str]:

@@ -10,8 +10,9 @@ from metering import ocmf
 from metering.chain import Chain, Fault
 from metering.cut_usage import extend_usage
 from metering.interval import Step
+from metering.keyring import Keyring
 from metering.machine import Agent
-from metering.ocmf import BadSignature, OcmfError, PublicKey, Sealed
+from metering.ocmf import BadSignature, OcmfError, Sealed
 from metering.store import Accepted, MeteringStore, Refused
 
 _PAGINATION = re.compile(r'"PG":"T(\d{1,18})"')
@@ -33,7 +34,9 @@ def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: dat
     A record already stored is a no-op when it is the same text and refused when it is another. Needs the worker's role;
     everything happens in the store's transaction, under the agent's lock from the first look at its chain.
     """
-    sealed, refused = _read(texts, ocmf.public_from_pem(agent.public_key_pem))
+    if agent.revoked_at is not None:
+        return _keep_aside(texts, agent, store=store, now=now)
+    sealed, refused = _read(texts, store.keyring(agent))
     chain, layout = store.lock_chain(agent)
     since = chain.last.device_time if chain.last else None
     accepted, duplicate, misplaced = _sort(sealed, chain, store.digests(agent.meter_id, _known(sealed, chain)))
@@ -46,14 +49,25 @@ def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: dat
     return Receipt(len(accepted), duplicate, tuple(refused), chain.pagination)
 
 
-def _read(texts: Sequence[str], key: PublicKey) -> tuple[list[Sealed], list[Refused]]:
+def _keep_aside(texts: Sequence[str], agent: Agent, *, store: MeteringStore, now: datetime) -> Receipt:
+    """Nothing of a revoked agent is stored, and nothing is thrown away."""
+    reason = f"the agent was revoked on {agent.revoked_at:%Y-%m-%d %H:%M} UTC: {agent.revoked_why}"
+    refused = tuple(
+        Refused(text, hashlib.sha256(text.encode()).hexdigest(), _claimed_pagination(text), reason) for text in texts
+    )
+    chain, _ = store.lock_chain(agent)
+    store.add_refused(agent, refused, now=now)
+    return Receipt(0, 0, refused, chain.pagination)
+
+
+def _read(texts: Sequence[str], keys: Keyring) -> tuple[list[Sealed], list[Refused]]:
     """What can be read and is genuine, by pagination; and the rest with its reason."""
     good: list[Sealed] = []
     refused: list[Refused] = []
     for text in texts:
         try:
             sealed = ocmf.parse(text)
-            ocmf.verify(sealed, key)
+            ocmf.verify(sealed, keys.of(sealed.record.pagination))
             good.append(sealed)
         except (OcmfError, BadSignature) as error:
             digest = hashlib.sha256(text.encode()).hexdigest()

@@ -32,7 +32,10 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A box beside a machine: the key that it seals with is pinned at enrolment."""
+    """A box beside a machine: the key that it seals with is pinned at enrolment.
+
+    `public_key_pem` is the newest key, valid from record `key_first` on; earlier ones are in the store's keyring.
+    """
 
     id: UUID
     meter_id: UUID
@@ -44,6 +47,9 @@ class Agent:
     public_key_pem: str
     fingerprint: str
     enrolled_at: datetime
+    key_first: int = 1
+    revoked_at: datetime | None = None
+    revoked_why: str = ""
 
 
 def machine_id(owner_id: UUID, name: str) -> UUID:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from metering import ocmf
+from metering.keyring import Keyring
 from metering.machine import Agent
 from metering.ocmf import BadSignature, OcmfError, Sealed
 from metering.reading import Reading
@@ -28,12 +29,12 @@ def prove(meter_id: UUID, reading: Reading, *, store: MeteringStore) -> Proof | 
     if agent is None or not texts:
         return None
     sealed = ocmf.parse(texts[0])
-    return Proof(sealed, agent, _fault(sealed, agent, reading))
+    return Proof(sealed, agent, _fault(sealed, store.keyring(agent), reading))
 
 
-def _fault(sealed: Sealed, agent: Agent, reading: Reading) -> str | None:
+def _fault(sealed: Sealed, keys: Keyring, reading: Reading) -> str | None:
     try:
-        ocmf.verify(sealed, ocmf.public_from_pem(agent.public_key_pem))
+        ocmf.verify(sealed, keys.of(sealed.record.pagination))
     except (BadSignature, OcmfError) as error:
         return str(error)
     told = next((each for each in sealed.record.readings if each.sequence == reading.sequence), None)

@@ -3,8 +3,9 @@
 from metering.store_machines import MachineStore, UnknownMeter
 from metering.store_records import Accepted, RecordStore, Refused
 from metering.store_usage import UsageStore
+from metering.tables import EnrolmentCodeRow
 
-__all__ = ["Accepted", "MeteringStore", "Refused", "UnknownMeter"]
+__all__ = ["Accepted", "EnrolmentCodeRow", "MeteringStore", "Refused", "UnknownMeter"]
 
 
 class MeteringStore(MachineStore, RecordStore, UsageStore):

@@ -8,10 +8,11 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlmodel import Session, col, select, update
 
+from metering.keyring import Keyring
 from metering.machine import Agent, Machine, Meter, access_id
 from metering.period import Period
 from metering.reading import GENESIS
-from metering.tables import AgentRow, EnrolmentCodeRow, MachineRow, MeterAccessRow, MeterRow
+from metering.tables import AgentKeyRow, AgentRow, EnrolmentCodeRow, MachineRow, MeterAccessRow, MeterRow
 
 
 class UnknownMeter(LookupError):
@@ -81,13 +82,16 @@ class MachineStore:
             query = query.where(MeterRow.machine_id == machine_id)
         return [_meter(row) for row in self._session.exec(query)]
 
-    def add_code(self, code_hash: str, meter: Meter, *, salt: str, expires_at: datetime, now: datetime) -> None:
-        """Keep an enrolment code's hash."""
+    def add_code(
+        self, code_hash: str, meter: Meter, *, salt: str, replaces: bool, expires_at: datetime, now: datetime
+    ) -> None:
+        """Keep an enrolment code's hash; one that `replaces` lets another key take over the meter."""
         row = EnrolmentCodeRow(
             code_hash=code_hash,
             meter_id=meter.id,
             owner_id=meter.owner_id,
             salt=salt,
+            replaces=replaces,
             expires_at=expires_at,
             agent_id=None,
             redeemed_at=None,
@@ -117,6 +121,9 @@ class MachineStore:
             fingerprint=agent.fingerprint,
             token_hash=token_hash,
             enrolled_at=agent.enrolled_at,
+            key_first=1,
+            revoked_at=None,
+            revoked_why="",
             pagination=0,
             sequence=0,
             digest=GENESIS,
@@ -125,6 +132,51 @@ class MachineStore:
         )
         changed = {"token_hash": token_hash, "name": agent.name, "version": agent.version}
         self._session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+        self._keep_key(agent, agent.public_key_pem, agent.fingerprint, 1, "enrolled", agent.enrolled_at)
+
+    def add_key(
+        self, agent: Agent, public_key_pem: str, fingerprint: str, *, first: int, reason: str, now: datetime
+    ) -> None:
+        """From record `first` on the agent signs with this key. The agent's row must be locked."""
+        self._keep_key(agent, public_key_pem, fingerprint, first, reason, now)
+        changed = {"public_key_pem": public_key_pem, "fingerprint": fingerprint, "key_first": first}
+        self._session.execute(update(AgentRow).where(col(AgentRow.id) == agent.id).values(**changed))
+
+    def _keep_key(
+        self, agent: Agent, public_key_pem: str, fingerprint: str, first: int, reason: str, now: datetime
+    ) -> None:
+        statement = insert(AgentKeyRow).values(
+            agent_id=agent.id,
+            first_pagination=first,
+            owner_id=agent.owner_id,
+            public_key_pem=public_key_pem,
+            fingerprint=fingerprint,
+            reason=reason,
+            recorded_at=now,
+        )
+        self._session.execute(statement.on_conflict_do_nothing())
+
+    def keys_of(self, agent_id: UUID) -> list[tuple[int, str]]:
+        """(first record, PEM) of every key that the agent ever had, in order."""
+        row = AgentKeyRow
+        query = select(row.first_pagination, row.public_key_pem).where(row.agent_id == agent_id)
+        return [(first, pem) for first, pem in self._session.exec(query.order_by(col(row.first_pagination)))]
+
+    def keyring(self, agent: Agent) -> Keyring:
+        """The agent's keys, to verify its records with."""
+        if agent.key_first == 1:
+            return Keyring.of_pems([(1, agent.public_key_pem)])
+        return Keyring.of_pems(self.keys_of(agent.id))
+
+    def set_revoked(self, agent: Agent) -> None:
+        """Keep whether, when and why the agent was revoked."""
+        values = {"revoked_at": agent.revoked_at, "revoked_why": agent.revoked_why}
+        self._session.execute(update(AgentRow).where(col(AgentRow.id) == agent.id).values(**values))
+
+    def set_token(self, agent: Agent, token_hash: str) -> None:
+        """The agent identifies itself by another token, name and version from now on."""
+        values = {"token_hash": token_hash, "name": agent.name, "version": agent.version}
+        self._session.execute(update(AgentRow).where(col(AgentRow.id) == agent.id).values(**values))
 
     def agent_of(self, meter_id: UUID) -> Agent | None:
         """The agent that seals this meter's readings."""
@@ -202,4 +254,7 @@ def _agent(row: AgentRow, serial: str, model: str) -> Agent:
         public_key_pem=row.public_key_pem,
         fingerprint=row.fingerprint,
         enrolled_at=row.enrolled_at,
+        key_first=row.key_first,
+        revoked_at=row.revoked_at,
+        revoked_why=row.revoked_why,
     )

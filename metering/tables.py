@@ -53,12 +53,29 @@ class AgentRow(SQLModel, table=True):
     fingerprint: str
     token_hash: str = Field(unique=True)
     enrolled_at: datetime = Field(sa_type=_MOMENT)
+    key_first: int = Field(sa_type=BigInteger)
+    revoked_at: datetime | None = Field(sa_type=_MOMENT)
+    revoked_why: str
     last_seen_at: datetime | None = Field(sa_type=_MOMENT)
     pagination: int = Field(sa_type=BigInteger)
     sequence: int = Field(sa_type=BigInteger)
     digest: str = Field(sa_type=String(64))
     spectrum_cells: list[int] = Field(sa_type=_CELLS)
     spectrum_ms: list[int] = Field(sa_type=_BIG)
+
+
+class AgentKeyRow(SQLModel, table=True):
+    """A key that an agent signs with from `first_pagination` on, until the next one."""
+
+    __tablename__ = "agent_key"
+
+    agent_id: UUID = Field(foreign_key="agent.id", primary_key=True)
+    first_pagination: int = Field(primary_key=True, sa_type=BigInteger)
+    owner_id: UUID = Field(foreign_key="organisation.id", index=True)
+    public_key_pem: str
+    fingerprint: str
+    reason: str
+    recorded_at: datetime = Field(sa_type=_MOMENT)
 
 
 class EnrolmentCodeRow(SQLModel, table=True):
@@ -68,6 +85,7 @@ class EnrolmentCodeRow(SQLModel, table=True):
     meter_id: UUID = Field(foreign_key="meter.id", index=True)
     owner_id: UUID = Field(foreign_key="organisation.id", index=True)
     salt: str
+    replaces: bool
     expires_at: datetime = Field(sa_type=_MOMENT)
     agent_id: UUID | None = Field(foreign_key="agent.id")
     redeemed_at: datetime | None = Field(sa_type=_MOMENT)

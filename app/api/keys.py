@@ -19,9 +19,8 @@ def registry(request: Request[Any, Any, State]) -> Response[str]:
     """
     database: Database = request.app.state.database
     with database.transaction(Role.WORKER) as session:
-        agents = {
-            str(agent.id): (agent.meter_serial, agent.public_key_pem) for agent in MeteringStore(session).agents()
-        }
+        store = MeteringStore(session)
+        agents = {str(agent.id): (agent.meter_serial, store.keys_of(agent.id)) for agent in store.agents()}
     text = registry_text(agents, [public_to_pem(request.app.state.platform_key.public_key())])
     return Response(text, media_type="application/json")
 

@@ -23,13 +23,20 @@ def enrol(
     owner_name: Annotated[str | None, typer.Option(help="Full name: registers an owner that is new.")] = None,
     owner_country: Annotated[str, typer.Option(help="Country of a new owner, in two letters.")] = "DE",
     *,
+    replaces: Annotated[
+        bool, typer.Option("--replace", help="Let a box made anew, with another key, go on with this meter's chain.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the code and its meter as JSON.")] = False,
 ) -> None:
     """Make a one-time code that a new machine agent enrols with. Each call makes another; none is shown twice."""
     from app import settings
 
     invitation = _invite(
-        settings.load(), owner=(owner, owner_name, owner_country), machine=(machine, model, zone), serial=meter
+        settings.load(),
+        owner=(owner, owner_name, owner_country),
+        machine=(machine, model, zone),
+        serial=meter,
+        replaces=replaces,
     )
     expires = invitation.expires_at.isoformat(timespec="minutes")
     if as_json:
@@ -41,7 +48,12 @@ def enrol(
 
 
 def _invite(
-    chosen: "Settings", *, owner: tuple[str, str | None, str], machine: tuple[str, str, str | None], serial: str
+    chosen: "Settings",
+    *,
+    owner: tuple[str, str | None, str],
+    machine: tuple[str, str, str | None],
+    serial: str,
+    replaces: bool,
 ) -> "Invitation":
     from app import clock, installation
     from app.database import Database, Role
@@ -64,6 +76,6 @@ def _invite(
                         raise UnknownOwner(f"no organisation has the key {key!r}: register it with --owner-name")
                     new = Organisation(id=owner_id, name=full_name, country=country, zone=wanted.zone)
                     parties.add_organisation(new, now=now)
-                return invite(wanted, serial, store=MeteringStore(session), now=now)
+                return invite(wanted, serial, store=MeteringStore(session), now=now, replaces=replaces)
         finally:
             database.close()

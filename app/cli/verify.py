@@ -56,13 +56,14 @@ def _content(bundle: Path) -> bytes:
 
 def _keys(registry: Path | None, agent: Path | None, platform: Path | None) -> "Keys":
     from billing.invoicing.evidence_keys import AgentKey, Keys, registry_from
+    from metering.keyring import Keyring
     from metering.signing import public_from_pem
 
     known = registry_from(registry.read_text(encoding="utf-8")) if registry else Keys({})
     return Keys(
         agents=known.agents,
         platform=(public_from_pem(platform.read_text(encoding="utf-8")),) if platform else known.platform,
-        anyone=AgentKey(public_from_pem(agent.read_text(encoding="utf-8"))) if agent else None,
+        anyone=AgentKey(Keyring.single(public_from_pem(agent.read_text(encoding="utf-8")))) if agent else None,
     )
 
 

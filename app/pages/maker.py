@@ -57,6 +57,8 @@ def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[Machine
                 telemetry=TelemetryStore(session).completeness(meter.id),
                 heard_at=head.heard_at if head else None,
                 now=at,
+                agent=metering.agent_of(meter.id),
+                refused=metering.refused(meter.id),
             )
         )
     return cards

@@ -10,14 +10,16 @@ from app.pages.charts import Day, DayChart, day_chart
 from app.pages.format import NOTHING, Figure, State, billed, moment, sum_of
 from app.pages.invoice_view import Row
 from metering.interval import Step
-from metering.machine import Machine, Meter
+from metering.machine import Agent, Machine, Meter
 from metering.reading import Reading
+from metering.store import Refused
 from metering.telemetry.store import Completeness
 from metering.usage import Usage
 
 SILENT_AFTER = timedelta(minutes=30)
 DAYS_SHOWN = 35
 OUTSIDE_SHOWN = 10
+ALARMS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class MachineCard:
     telemetry: str
     outside: tuple[OutsideRow, ...]
     more_outside: int
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def machine_card(
     telemetry: Completeness,
     heard_at: datetime | None,
     now: datetime,
+    agent: Agent | None = None,
+    refused: Sequence[Refused] = (),
 ) -> MachineCard:
     """One machine: its live state, registers, and use per local day. `latest` is its newest reading."""
     reading = latest.reading if latest else None
@@ -83,7 +88,25 @@ def machine_card(
         telemetry=telemetry_line(telemetry, machine.zone),
         outside=beyond[-OUTSIDE_SHOWN:],
         more_outside=max(len(beyond) - OUTSIDE_SHOWN, 0),
+        alarms=alarms_of(agent, refused, machine.zone),
     )
+
+
+def alarms_of(agent: Agent | None, refused: Sequence[Refused], zone: str) -> tuple[str, ...]:
+    """What somebody has to look at, in words: an agent that was revoked, records that were not taken and why."""
+    found = []
+    if agent is not None and agent.revoked_at is not None:
+        since = moment(agent.revoked_at, zone)
+        found.append(
+            f"The agent was revoked at {since}: {agent.revoked_why}. Enrol it anew with a code that replaces it."
+        )
+    reasons: dict[str, int] = {}
+    for one in refused:
+        reasons[one.reason] = reasons.get(one.reason, 0) + 1
+    for reason, count in list(reasons.items())[:ALARMS_SHOWN]:
+        texts = "1 record was" if count == 1 else f"{count} records were"
+        found.append(f"{texts} refused and kept aside: {reason}. Nothing of it is billed until it is settled.")
+    return tuple(found)
 
 
 def live_state(heard_at: datetime | None, *, now: datetime) -> State:

@@ -11,7 +11,7 @@ from billing.pricing.store import TariffStore
 from metering.audit import audit
 from metering.evidence import evidence_for
 from metering.period import Period
-from metering.signing import PrivateKey, public_from_pem
+from metering.signing import PrivateKey
 from metering.store import MeteringStore
 
 
@@ -61,7 +61,7 @@ def _readings(
     if not mine:
         return (), (), period
     found = evidence_for(lease.meter_id, mine, store=metering)
-    told = audit(found.texts, key=public_from_pem(found.agent.public_key_pem), earlier=found.earlier).usage
+    told = audit(found.texts, keys=found.keys, earlier=found.earlier).usage
     inside = [row.period for row in told if period.covers(row.period)]
     span = Period(min(row.start for row in inside), max(row.end for row in inside)) if inside else period
     return found.texts, found.earlier, span

@@ -169,7 +169,7 @@ class _Check:
             return None
         if trusted.meter not in (None, case.lease.meter_serial):
             self.wrong(READINGS, f"the registry knows agent {agent} for meter {trusted.meter}, not for the lease's")
-        audited = audit(case.texts, key=trusted.key, earlier=case.texts_before)
+        audited = audit(case.texts, keys=trusted.keys, earlier=case.texts_before)
         for fault in audited.faults:
             self.wrong(READINGS, f"record {fault.pagination}: {fault.reason}")
         self.checked.append(f"chain and signatures of {len(case.texts)} records by agent {agent}")

@@ -4,13 +4,14 @@ An auditor gets the registry apart from any bundle: a bundle that brings its own
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from metering import signing
+from metering.keyring import Keyring
 from metering.signing import BadKey, BadSignature, PrivateKey, PublicKey
 
 FORMAT = "spindleshare-keys/1"
@@ -25,9 +26,9 @@ class BadRegistry(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class AgentKey:
-    """An enrolled agent's public key, and the serial of the meter that it seals."""
+    """An enrolled agent's public keys over its life, and the serial of the meter that it seals."""
 
-    key: PublicKey
+    keys: Keyring
     meter: str | None = None
 
 
@@ -43,9 +44,12 @@ class Keys:
         return self.anyone or self.agents.get(agent)
 
 
-def registry_text(agents: Mapping[str, tuple[str, str]], platform: Iterable[str]) -> str:
-    """A registry of (meter serial, public key PEM) per agent id and the platform's public keys (PEM)."""
-    listed = {agent: {"meter": meter, "public_key_pem": pem} for agent, (meter, pem) in agents.items()}
+def registry_text(agents: Mapping[str, tuple[str, Sequence[tuple[int, str]]]], platform: Iterable[str]) -> str:
+    """A registry of meter serial and (first record, public key PEM) per agent id, and the platform's keys (PEM)."""
+    listed = {
+        agent: {"meter": meter, "keys": [{"first_record": first, "public_key_pem": pem} for first, pem in keys]}
+        for agent, (meter, keys) in agents.items()
+    }
     return json.dumps({"format": FORMAT, "agents": listed, "platform": list(platform)}, indent=2, sort_keys=True) + "\n"
 
 
@@ -58,7 +62,10 @@ def registry_from(text: str) -> Keys:
         if data["format"] != FORMAT:
             raise BadRegistry(f"the registry's format is {data['format']!r}, not {FORMAT}")
         agents = {
-            str(agent): AgentKey(signing.public_from_pem(entry["public_key_pem"]), str(entry["meter"]))
+            str(agent): AgentKey(
+                Keyring.of_pems((int(one["first_record"]), str(one["public_key_pem"])) for one in entry["keys"]),
+                str(entry["meter"]),
+            )
             for agent, entry in data["agents"].items()
         }
         return Keys(agents, tuple(signing.public_from_pem(pem) for pem in data["platform"]))

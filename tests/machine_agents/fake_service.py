@@ -30,6 +30,8 @@ class FakeService:
     most: int = 1000
     marks_refused: bool = True
     tells_chain: bool = True
+    told_keys: list[int] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
 
     @property
     def high_water(self) -> int:
@@ -105,7 +107,11 @@ def fake_service(port: int = 0) -> Iterator[FakeService]:
             if isinstance(fault, int):
                 self._answer(fault, {"title": "fault of the test", "status": fault})
                 return
-            if self.path == "/api/agents/enrol":
+            service.order.append(self.path.rpartition("/")[2])
+            if self.path == "/api/agents/key":
+                service.told_keys.append(json.loads(body)["first_record"])
+                status, answer = 200, {"first_record": service.told_keys[-1]}
+            elif self.path == "/api/agents/enrol":
                 status, answer = service.enrol(json.loads(body))
             elif self.headers["Authorization"] != f"Bearer {TOKEN}":
                 status, answer = 401, {"title": "unknown token", "status": 401}

@@ -10,6 +10,7 @@ from app.database import Database, Role
 from metering.audit import audit
 from metering.cut_usage import cut_usage
 from metering.evidence import NoEvidence, evidence_for
+from metering.keyring import Keyring
 from metering.period import Period
 from metering.store import MeteringStore
 from metering.usage import quarter_hours
@@ -88,7 +89,7 @@ def test_figures_are_proved_by_their_texts_alone(database: Database, box: Box) -
     with store_of(database) as store:
         usages = cut_usage(box.agent.meter_id, period, store=store, now=NOW)
         evidence = evidence_for(box.agent.meter_id, usages, store=store)
-    audited = audit(evidence.texts, key=box.key.public_key(), earlier=evidence.earlier)
+    audited = audit(evidence.texts, keys=Keyring.single(box.key.public_key()), earlier=evidence.earlier)
     assert audited.faults == []
     assert [usage for usage in audited.usage if usage.period.start in period] == usages
     assert len(evidence.texts) == 3
@@ -100,13 +101,13 @@ def test_evidence_held_back_is_found(database: Database, box: Box) -> None:
     with store_of(database) as store:
         usages = cut_usage(box.agent.meter_id, DAY, store=store, now=NOW)[10:14]
         evidence = evidence_for(box.agent.meter_id, usages, store=store)
-    key = box.key.public_key()
-    assert audit(evidence.texts, key=key, earlier=evidence.earlier).faults == []
-    assert "spectrum of S1 grew" in audit(evidence.texts, key=key).faults[0].reason
+    keys = Keyring.single(box.key.public_key())
+    assert audit(evidence.texts, keys=keys, earlier=evidence.earlier).faults == []
+    assert "spectrum of S1 grew" in audit(evidence.texts, keys=keys).faults[0].reason
     missing = [text for index, text in enumerate(evidence.texts) if index != 2]
-    assert "missing" in audit(missing, key=key, earlier=evidence.earlier).faults[0].reason
+    assert "missing" in audit(missing, keys=keys, earlier=evidence.earlier).faults[0].reason
     changed = [evidence.texts[0].replace('"RV":', '"RV":1', 1), *evidence.texts[1:]]
-    assert "signature" in audit(changed, key=key, earlier=evidence.earlier).faults[0].reason
+    assert "signature" in audit(changed, keys=keys, earlier=evidence.earlier).faults[0].reason
 
 
 def test_no_usage_has_no_evidence(database: Database, box: Box) -> None:

@@ -13,6 +13,7 @@ from billing.invoicing.evidence_keys import AgentKey, Keys
 from billing.invoicing.invoice import Invoice
 from billing.invoicing.store import InvoiceStore
 from billing.pricing.store import TariffStore
+from metering.keyring import Keyring
 from metering.period import Period
 from metering.signing import new_key
 from metering.store import MeteringStore
@@ -40,7 +41,7 @@ def made(shop: Shop, invoice: Invoice) -> bytes:
 
 
 def keys(shop: Shop) -> Keys:
-    agent = AgentKey(shop.key.public_key(), shop.meter.serial)
+    agent = AgentKey(Keyring.single(shop.key.public_key()), shop.meter.serial)
     return Keys({str(shop.agent.id): agent}, (KEY.public_key(),))
 
 

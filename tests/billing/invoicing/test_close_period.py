@@ -219,7 +219,8 @@ def test_what_is_recorded_between_close_and_issue_is_billed_later_and_both_verif
     (second,) = issue(shop.database, [adjustment.id], now=later)
     assert (first.total.decimal, second.net.decimal) == (Decimal("16151.39"), Decimal("278.83"))
     platform = ocmf.new_key()
-    agents, platforms = {str(shop.agent.id): (shop.meter.serial, shop.agent.public_key_pem)}, platform.public_key()
+    agents = {str(shop.agent.id): (shop.meter.serial, [(1, shop.agent.public_key_pem)])}
+    platforms = platform.public_key()
     keys = registry_from(registry_text(agents, [ocmf.public_to_pem(platforms)]))
     for invoice in (first, second):
         with shop.database.transaction(Role.WORKER) as session:

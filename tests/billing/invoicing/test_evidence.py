@@ -29,6 +29,7 @@ from billing.money import Money
 from billing.pricing.rating import rate
 from metering import ocmf
 from metering.audit import audit
+from metering.keyring import Keyring
 from metering.period import Period
 from metering.signing import new_key, public_to_pem
 from tests.builders import BEFORE_MAY, JUNE, MAY, SHANGHAI, organisation, seal_life, worked_month, worked_tariff
@@ -36,7 +37,8 @@ from tests.builders import BEFORE_MAY, JUNE, MAY, SHANGHAI, organisation, seal_l
 AGENT_KEY, PLATFORM_KEY = new_key(), new_key()
 AGENT, METER = "agent-1", "SN-1"
 MAKER, SME = organisation("maker"), organisation("sme")
-KEYS = Keys({AGENT: AgentKey(AGENT_KEY.public_key(), METER)}, (PLATFORM_KEY.public_key(),))
+AGENT_KEYS = Keyring.single(AGENT_KEY.public_key())
+KEYS = Keys({AGENT: AgentKey(AGENT_KEYS, METER)}, (PLATFORM_KEY.public_key(),))
 
 
 @cache
@@ -103,7 +105,7 @@ def case() -> Case:
         slot=MAY,
     )
     facts = (fact(FactKind.AVAILABILITY, "92.0"), fact(FactKind.LATE_CANCEL, "4", "booking-7"))
-    usage = audit(texts(), key=AGENT_KEY.public_key()).usage
+    usage = audit(texts(), keys=AGENT_KEYS).usage
     bill = rate(worked_tariff(), measure(mine, MAY, usage=usage, bookings=[slot], facts=facts))
     invoice = issued(draft(bill, mine, seller=MAKER, buyer=SME, machine="Mill-turn 1", replayed=False))
     return Case(invoice, worked_tariff(), mine, (slot,), facts, texts())
@@ -296,19 +298,19 @@ def test_a_bundle_wholly_signed_with_other_keys_fails() -> None:
     assert "signature does not match" in places
     readings_only = check(bundle(forged, PLATFORM_KEY))
     assert "signature does not match" in " ".join(map(str, readings_only.findings))
-    own = Keys({AGENT: AgentKey(forger.key.public_key())}, (forger.key.public_key(),))
+    own = Keys({AGENT: AgentKey(Keyring.single(forger.key.public_key()))}, (forger.key.public_key(),))
     assert check(bundle(forged, forger.key), own).verdict is Verdict.VERIFIED
 
 
 def test_without_the_platforms_key_a_bundle_is_not_called_verified() -> None:
-    report = check(good(), Keys({}, (), AgentKey(AGENT_KEY.public_key())))
+    report = check(good(), Keys({}, (), AgentKey(AGENT_KEYS)))
     assert report.verdict is Verdict.INCOMPLETE
     assert "no platform key" in report.missing[0]
 
 
 def test_an_agent_that_the_registry_does_not_know_proves_nothing() -> None:
     assert "not in the key registry" in str(check(good(), Keys({}, KEYS.platform)).findings[0])
-    other_meter = Keys({AGENT: AgentKey(AGENT_KEY.public_key(), "SN-2")}, KEYS.platform)
+    other_meter = Keys({AGENT: AgentKey(AGENT_KEYS, "SN-2")}, KEYS.platform)
     assert "for meter SN-2" in str(check(good(), other_meter).findings[0])
 
 
@@ -346,7 +348,7 @@ def test_a_flipped_signature_with_the_other_s_is_not_taken() -> None:
 
 def test_a_registry_is_written_and_read_and_nonsense_is_refused() -> None:
     pem = public_to_pem(AGENT_KEY.public_key())
-    text = registry_text({AGENT: (METER, pem)}, [public_to_pem(PLATFORM_KEY.public_key())])
+    text = registry_text({AGENT: (METER, [(1, pem)])}, [public_to_pem(PLATFORM_KEY.public_key())])
     assert check(good(), registry_from(text)).verdict is Verdict.VERIFIED
     for nonsense in ("", "{}", "[]", '{"format":"x"}', text.replace("BEGIN", "BEGUN"), "[" * 50_000):
         with pytest.raises(ValueError, match=r"."):

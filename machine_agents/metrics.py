@@ -22,12 +22,17 @@ _COUNTERS = (
     ("gaps", "source", "gaps", "Subscriptions begun anew after a loss."),
     ("records_sealed", "spool", "sealed", "Records sealed in the meter's life."),
     ("records_settled", "spool", "sent", "Records that the service has decided on."),
+    ("telemetry_gaps", "telemetry", "gaps", "Times that raw observations could not be kept."),
+    ("telemetry_lost", "telemetry", "lost_rows", "Raw observations that were not kept."),
 )
 _GAUGES = (
     ("outage_tolerance_seconds", "source", "outage_tolerance_seconds", "How long the machine keeps values for us."),
     ("certificate_days_left", "source", "certificate_days_left", "Days until the agent's certificate expires."),
     ("records_unsent", "spool", "unsent", "Records waiting for the service."),
     ("records_refused", "spool", "refused", "Records that the service refused."),
+    ("telemetry_segments_waiting", "telemetry", "waiting", "Segments of telemetry waiting for the service."),
+    ("telemetry_segments_refused", "telemetry", "refused", "Segments of telemetry that the service refused."),
+    ("telemetry_bytes", "telemetry", "bytes", "Size of the telemetry that waits."),
     ("spool_bytes", "spool", "bytes", "Size of the spool's data."),
     ("disk_free_bytes", "disk", "free_bytes", "Free space on the agent's disk."),
     ("memory_bytes", "agent", "memory_bytes", "Resident memory of the agent."),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from metering.period import quarter_start
-from metering.telemetry.rollup import NOT_COVERED, Key
+from metering.telemetry.rollup import COVERED, Key
 from metering.telemetry.stretch import Stored, Stretch, stretches
 from metering.usage import Usage
 
@@ -72,9 +72,7 @@ def _by_quarter(rolled: Mapping[Key, int]) -> dict[datetime, dict[tuple[str, int
 
 def _figures(usage: Usage) -> dict[tuple[str, int | None], int]:
     figures: dict[tuple[str, int | None], int] = {
-        (code, None): value
-        for code, value in usage.deltas.items()
-        if value and code.partition(".")[0] not in NOT_COVERED
+        (code, None): value for code, value in usage.deltas.items() if value and code.partition(".")[0] in COVERED
     }
     return figures | {(f"spectrum.{name}", cell): value for (name, cell), value in usage.spectrum.items() if value}
 

@@ -12,8 +12,13 @@ from metering.telemetry.shelf import Shelf
 from metering.telemetry.stretch import Stored, Stretch, covering, stretches
 
 SQL = files("metering.telemetry").joinpath("rollup.sql").read_text(encoding="utf-8")
-NOT_COVERED = ("counter_beside",)
-"""Names of registers that the roll-up does not give: see the README."""
+COVERED = frozenset(
+    (
+        *("unknown", "power_on", "program_run", "auto_run", "cutting", "spindle_on", "starts", "revolutions", "travel"),
+        *("energy", "parts", "counter", "spectrum"),
+    )
+)
+"""Names of the registers (and the load spectrum) that the roll-up gives; about others it says nothing."""
 MAX_ROWS = 5_000_000
 """Observations that an engine is given at once: about 2 GiB of memory."""
 _DAY_MS = 86_400_000

@@ -9,6 +9,7 @@ from machine_agents.accrual import AccrualState, Policy, fold
 from machine_agents.observation import Observation
 from machine_agents.observation_log import opening_of
 from machine_agents.source_time import to_ms
+from metering.telemetry.rollup import COVERED
 from metering.telemetry.segment import Delivery, Header, Segment, delivery_line, header_line, parse
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -79,7 +80,7 @@ def working(*, seconds: int, step: int = 10, start: int = 0) -> list[tuple[Seque
 def registers(state: AccrualState) -> dict[str | tuple[str, int], int]:
     """What the roll-up must give in sum: registers and spectrum cells that are not zero."""
     grown: dict[str | tuple[str, int], int] = {
-        code: value for code, value in state.registers.items() if value and not code.startswith("counter_beside")
+        code: value for code, value in state.registers.items() if value and code.partition(".")[0] in COVERED
     }
     for name, spindle in state.spindles.items():
         grown |= {(f"spectrum.{name}", key): value for key, value in spindle.cells.items()}

@@ -1,163 +1,165 @@
-"""Where a profile's signals lie on a server: browse paths followed by namespace URI, anew on every connection."""
+"""Where a profile's signals lie on a server: found anew on every connection, the first alternative that fits wins."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
 
 from machine_agents.observation import HEARTBEAT
-from machine_agents.profile import Entry, Profile, Step
-
-_OBJECTS = ua.NodeId(ua.Int32(ua.ObjectIds.ObjectsFolder))
-_NAMESPACES = ua.NodeId(ua.Int32(ua.ObjectIds.Server_NamespaceArray))
-_STANDARD = "http://opcfoundation.org/UA/"
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A node found by browsing."""
-
-    namespace: str
-    name: str
-    node: ua.NodeId
-    is_object: bool
+from machine_agents.opcua_source.browser import Browser
+from machine_agents.opcua_source.fitting import Fitted, fit
+from machine_agents.opcua_source.picking import pick_machine
+from machine_agents.opcua_source.trails import Trail, follow, identified
+from machine_agents.profile import CHANNEL, MACHINE, Entry, Profile
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A signal and the node that gives it."""
+    """A signal and the node that gives it. `entry` is as this node needs it: scaled for the node's own unit."""
 
     signal: str
     entry: Entry
     node: ua.NodeId
     path: str
+    unit: str = ""
+    value: ua.DataValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What of a profile is on the server. `missing` holds, per signal, why it is not metered."""
+    """What of a profile is on the server. `missing` holds, per signal, why it is not metered; `machine` its machine.
+
+    `digest` changes when a signal comes from another node, in another unit or not at all: values that a subscription
+    kept from before cannot be taken as the same.
+    """
 
     found: list[Found]
     missing: dict[str, str] = field(default_factory=dict)
+    machine: str = ""
+    digest: str = ""
+    machines: tuple[str, ...] = ()
 
     @property
     def has_heartbeat(self) -> bool:
         return any(one.signal == HEARTBEAT for one in self.found)
 
 
-class Browser:
-    """Browses each node once per connection."""
+async def resolve(
+    session: UaSession, profile: Profile, machine: str = "", channel: str = "", *, browser: Browser | None = None
+) -> Resolution:
+    """Find every entry's nodes; what cannot be found or does not fit is named, and does not stop the rest.
 
-    def __init__(self, session: UaSession) -> None:
-        self._session = session
-        self._uris: list[str] = []
-        self._known: dict[ua.NodeId, list[Child]] = {}
-
-    async def children(self, node: ua.NodeId) -> list[Child]:
-        """The nodes that `node` refers to hierarchically."""
-        if node not in self._known:
-            self._known[node] = await self._browse(node)
-        return self._known[node]
-
-    async def _browse(self, node: ua.NodeId) -> list[Child]:
-        if not self._uris:
-            values = await self._session.read_attributes([_NAMESPACES], ua.AttributeIds.Value)
-            self._uris = [str(uri) for uri in (values[0].Value.Value if values[0].Value else None) or []]
-        description = ua.BrowseDescription()
-        description.NodeId = node
-        description.BrowseDirection = ua.BrowseDirection.Forward
-        description.ReferenceTypeId = ua.NodeId(ua.Int32(ua.ObjectIds.HierarchicalReferences))
-        description.IncludeSubtypes = True
-        description.ResultMask = ua.BrowseResultMask.All
-        parameters = ua.BrowseParameters()
-        parameters.NodesToBrowse = [description]
-        result = (await self._session.browse(parameters))[0]
-        references = list(result.References or [])
-        while result.ContinuationPoint:
-            more = ua.BrowseNextParameters()
-            more.ContinuationPoints = [result.ContinuationPoint]
-            result = (await self._session.browse_next(more))[0]
-            references += result.References or []
-        return [self._child(reference) for reference in references]
-
-    def _child(self, reference: ua.ReferenceDescription) -> Child:
-        name, index = reference.BrowseName, reference.BrowseName.NamespaceIndex
-        uri = self._uris[index] if index < len(self._uris) else ""
-        node = ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex, reference.NodeId.NodeIdType)
-        return Child(uri, str(name.Name), node, reference.NodeClass == ua.NodeClass.Object)
-
-
-async def resolve(session: UaSession, profile: Profile, machine: str) -> Resolution:
-    """Find every entry's nodes; what cannot be found or does not fit is named, and does not stop the rest."""
-    browser = Browser(session)
-    found: dict[str, Found] = {}
-    missing: dict[str, str] = {}
+    `machine` and `channel` choose where the server has several. A browser may be given to share what it has seen.
+    """
+    if browser is None:
+        browser = Browser(session)
+        await browser.start()
+    picked = await pick_machine(browser, profile.machine, machine)
+    missing: dict[str, list[str]] = {}
+    candidates: list[tuple[str, Entry, Trail]] = []
     for entry in profile.entries:
-        trails, why = await _follow(browser, entry.path, machine)
+        trails, why = await _locate(browser, profile, entry, picked.trail, picked.why, channel)
         if not trails:
-            missing[entry.signal] = f"{entry.text}: {why}"
-        for node, holes, path in trails:
-            signal = entry.signal.format_map(holes)
-            found.setdefault(signal, Found(signal, entry, node, path))
-    for signal, why in (await _wrong_units(session, browser, found.values())).items():
-        missing[signal] = why
-        del found[signal]
-    return Resolution(list(found.values()), missing)
+            missing.setdefault(entry.signal, []).append(f"{entry.text}: {why}")
+        candidates += [(_name(entry.signal, trail.holes), entry, trail) for trail in trails]
+    fitted = await fit(browser, [(entry, trail) for _, entry, trail in candidates])
+    found = _choose(candidates, fitted, missing)
+    return Resolution(
+        list(found.values()),
+        _reasons(found, missing, browser.notes),
+        picked.name,
+        _digest(browser, profile, found),
+        picked.names,
+    )
 
 
-async def _follow(
-    browser: Browser, path: Iterable[Step], machine: str
-) -> tuple[list[tuple[ua.NodeId, dict[str, str], str]], str]:
-    """Every node that `path` leads to, with what filled its holes; else why there is none."""
-    trails: list[tuple[ua.NodeId, dict[str, str], str]] = [(_OBJECTS, {}, "")]
-    for step in path:
-        onward = [
-            (child.node, holes | {step.name: child.name} if step.hole else holes, f"{way}/{child.name}")
-            for node, holes, way in trails
-            for child in await browser.children(node)
-            if _fits(child, step, machine)
-        ]
-        if not onward:
-            wanted = "{" + step.name + "}" if step.hole else step.name
-            return [], f"there is no {wanted} under {trails[0][2] or 'Objects'}"
-        if step.hole and step.name == "machine" and len(onward) > 1:
-            names = ", ".join(sorted(holes["machine"] for _, holes, _ in onward))
-            return [], f"there are several machines ({names}): name one as source.machine"
-        trails = onward
+async def _locate(
+    browser: Browser, profile: Profile, entry: Entry, machine: Trail | None, no_machine: str, channel: str
+) -> tuple[list[Trail], str]:
+    """The nodes of one entry; several only where the signal's own name keeps them apart."""
+    if entry.node is not None:
+        values = dict(profile.holes) | ({CHANNEL: (channel,)} if channel else {})
+        trails, why = await identified(browser, entry, entry.node, values)
+    elif entry.from_machine:
+        if machine is None:
+            return [], no_machine
+        trails, why = await follow(browser, [machine], entry.path[1:])
+    else:
+        trails, why = await follow(browser, [Trail()], entry.path)
+    if channel:
+        chosen = [one for one in trails if one.holes.get(CHANNEL, channel) == channel]
+        if trails and not chosen:
+            return [], f"there is no channel {channel!r}; there are {_list(trails, CHANNEL)}"
+        trails = chosen
+    return _told_apart(entry, trails) if trails else ([], why)
+
+
+def _told_apart(entry: Entry, trails: list[Trail]) -> tuple[list[Trail], str]:
+    for hole in {hole for one in trails for hole in one.holes} - {MACHINE}:
+        if "{" + hole + "}" not in entry.signal and len({one.holes[hole] for one in trails}) > 1:
+            advice = "name one as source.channel" if hole == CHANNEL else "name its node in a profile of your own"
+            return [], f"there are several of {{{hole}}} ({_list(trails, hole)}): {advice}"
     return trails, ""
 
 
-def _fits(child: Child, step: Step, machine: str) -> bool:
-    if not step.hole:
-        return child.name == step.name and child.namespace == step.namespace
-    return child.is_object and (step.name != "machine" or machine in ("", child.name))
+def _list(trails: Sequence[Trail], hole: str) -> str:
+    names = sorted({one.holes[hole] for one in trails if hole in one.holes})
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-async def _wrong_units(session: UaSession, browser: Browser, found: Iterable[Found]) -> dict[str, str]:
-    """Signals whose node says another unit than the profile expects: metering them would be wrong by a factor."""
-    asked: list[tuple[Found, ua.NodeId]] = []
-    for one in found:
-        if one.entry.unit:
-            units = [
-                child.node
-                for child in await browser.children(one.node)
-                if child.name == "EngineeringUnits" and child.namespace == _STANDARD
-            ]
-            asked += [(one, node) for node in units[:1]]
-    if not asked:
-        return {}
-    values = await session.read_attributes([node for _, node in asked], ua.AttributeIds.Value)
-    wrong: dict[str, str] = {}
-    for (one, _), value in zip(asked, values, strict=True):
-        unit = value.Value.Value if value.Value else None
-        said = getattr(unit, "UnitId", None)
-        if said is not None and said != _unit_id(one.entry.unit):
-            shown = getattr(getattr(unit, "DisplayName", None), "Text", None) or said
-            wrong[one.signal] = f"{one.path}: the unit is {shown}, the profile expects {one.entry.unit}"
-    return wrong
+def _name(signal: str, holes: Mapping[str, str]) -> str:
+    """The signal with its holes filled. A dot parts a signal's name, so a node's name may hold none."""
+    for hole, value in holes.items():
+        clean = "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in value)[:40]
+        signal = signal.replace("{" + hole + "}", clean)
+    return signal
 
 
-def _unit_id(code: str) -> int:
-    """A UN/ECE common code as EUInformation's number: its characters as one big-endian integer (Part 8, 5.6.3)."""
-    return int.from_bytes(code.encode("ascii"), "big")
+def _choose(
+    candidates: Sequence[tuple[str, Entry, Trail]], fitted: Sequence[Fitted | str], missing: dict[str, list[str]]
+) -> dict[str, Found]:
+    """Per signal the first entry that fits; two nodes of one name are both left out, for nobody knows which is meant."""
+    found: dict[str, Found] = {}
+    chosen: dict[str, Entry] = {}
+    for (signal, entry, _), one in zip(candidates, fitted, strict=True):
+        if isinstance(one, str):
+            missing.setdefault(signal, []).append(one)
+        elif signal not in chosen:
+            chosen[signal] = entry
+            found[signal] = Found(signal, one.entry, one.trail.node, one.trail.way, one.unit, one.value)
+        elif chosen[signal] is entry and (first := found.pop(signal, None)):
+            missing.setdefault(signal, []).append(
+                f"{first.path} ({first.node.to_string()}) and {one.trail.way} ({one.trail.node.to_string()}) have the "
+                "same name: give the identifier of the right one in a profile of your own"
+            )
+    return found
+
+
+def _reasons(found: Mapping[str, Found], missing: Mapping[str, list[str]], notes: Sequence[str]) -> dict[str, str]:
+    """Why each signal is not metered; an alternative that was not needed is no reason."""
+    templates = {_template(signal) for signal in found}
+    reasons = {
+        signal: "; ".join([*dict.fromkeys(whys), *notes])
+        for signal, whys in missing.items()
+        if signal not in found and not ("{" in signal and _template(signal) in templates)
+    }
+    return reasons
+
+
+def _template(signal: str) -> str:
+    """A signal's name without its part: spindle.S1.speed and spindle.{spindle}.speed are spindle.*.speed."""
+    head, _, rest = signal.partition(".")
+    what = rest.rpartition(".")[2]
+    return f"{head}.*.{what}" if head in ("spindle", "axis") else signal
+
+
+def _digest(browser: Browser, profile: Profile, found: Mapping[str, Found]) -> str:
+    def place(node: ua.NodeId) -> str:
+        index = node.NamespaceIndex
+        uri = browser.uris[index] if index < len(browser.uris) else str(index)
+        return f"{uri} {node.NodeIdType} {node.Identifier}"
+
+    lines = sorted(f"{name}\t{place(one.node)}\t{one.entry.scale}\t{one.entry.kind}" for name, one in found.items())
+    return hashlib.sha256("\n".join([profile.digest, *lines]).encode()).hexdigest()

@@ -26,6 +26,7 @@ class SourceConfig:
     password_file: Path
     profile: str = "cnc"
     machine: str = ""
+    channel: str = ""
     server_fingerprint: str = ""
     publish_ms: int = 100
     sampling_ms: int = 100
@@ -125,7 +126,7 @@ def _opcua(raw: Mapping[str, Any], base: Path) -> SourceConfig:
     numbers = {"publish_ms", "sampling_ms", "queue"} | {
         f"{name}_seconds" for name in ("tolerance", "silence", "request", "retry_max")
     }
-    texts = {"profile", "machine", "server_fingerprint"}
+    texts = {"profile", "machine", "channel", "server_fingerprint"}
     _only(raw, {"endpoint", "user", "password_file"} | numbers | texts, "source.")
     endpoint = _get(raw, "source.endpoint", str)
     if not endpoint.startswith("opc.tcp://"):

@@ -29,7 +29,7 @@ def converter(kind: str, scale: Fraction, words: Mapping[str, str | bool]) -> Co
 
 
 def key_of(value: Any) -> str | None:
-    """A value as `words` name it: a number, true or false, the text of a localized text, a node id; None if no scalar."""
+    """A value as `words` name it: number, true or false, localized text's text, node id; None if it is no scalar."""
     if value is None or isinstance(value, list):
         return None
     if isinstance(value, bool):

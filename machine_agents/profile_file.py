@@ -4,12 +4,13 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from machine_agents.conversion import KINDS
 from machine_agents.observation import HEARTBEAT, REPLAYED
-from machine_agents.profile import FOLDER, BadProfile, Budget, Entry, MachinePlace, NodeName, Profile, Step
+from machine_agents.profile import FOLDER, MACHINE, BadProfile, Budget, Entry, MachinePlace, NodeName, Profile, Step
 from machine_agents.signal_codes import codes_of
 from machine_agents.units import signal_unit, unit_of_code
 
@@ -26,6 +27,8 @@ _TOP = {"name", "description", "extends", "trigger", "settle_ms", "index", "note
 }
 _KEYS = {"signal", "path", "node", "type", "scale", "unit", "words"}
 _LARGEST = 1_000_000
+_TOLD = {HEARTBEAT, REPLAYED, "item_state", "operation_mode", "warm_up", "dry_run", "tool"}
+"""Signals that a profile may give whether or not a register counts them."""
 
 
 def read(text: str, origin: str) -> Profile:
@@ -45,6 +48,7 @@ def _profile(raw: Mapping[str, Any], digest: str, origin: str) -> Profile:
     spaces = {str(prefix): str(uri) for prefix, uri in raw.get("namespaces", {}).items()}
     holes = {str(name): _values(name, given) for name, given in raw.get("holes", {}).items()}
     own = tuple(entry for one in raw.get("signal", []) for entry in _entries(one, spaces, holes, _index(raw)))
+    own, inner = _from_machine(own)
     entries = own + base.entries
     if not any(entry.signal == HEARTBEAT for entry in entries):
         raise BadProfile("no entry gives the signal heartbeat, the proof of life and the clock")
@@ -58,7 +62,7 @@ def _profile(raw: Mapping[str, Any], digest: str, origin: str) -> Profile:
         entries=entries,
         timestamp_trigger=trigger == "timestamp",
         settle_ms=_whole("settle_ms", raw.get("settle_ms", base.settle_ms)),
-        machine=_machine(raw["machine"], spaces) if "machine" in raw else base.machine,
+        machine=_machine(raw["machine"], spaces) if "machine" in raw else inner or base.machine,
         holes=dict(base.holes) | holes,
         budget=_budget(raw["budget"]) if "budget" in raw else base.budget,
         notes=tuple(str(note) for note in raw.get("notes", base.notes)),
@@ -101,6 +105,21 @@ def _machine(raw: Mapping[str, Any], spaces: Mapping[str, str]) -> MachinePlace:
     return MachinePlace(path, tuple(_step(part, spaces) for part in raw.get("has", [])))
 
 
+def _from_machine(entries: tuple[Entry, ...]) -> tuple[tuple[Entry, ...], MachinePlace | None]:
+    """Entries whose paths lead over {machine} begin there; the way to it is the machine's place."""
+    ways: set[tuple[Step, ...]] = set()
+    cut: list[Entry] = []
+    for entry in entries:
+        at = next((number for number, step in enumerate(entry.path) if step.hole and step.name == MACHINE), 0)
+        if at:
+            ways.add(entry.path[: at + 1])
+            entry = replace(entry, path=entry.path[at:])
+        cut.append(entry)
+    if len(ways) > 1:
+        raise BadProfile("the ways to {machine} differ: say it once, as path in a [machine] table")
+    return tuple(cut), MachinePlace(ways.pop()) if ways else None
+
+
 def _budget(raw: Mapping[str, Any]) -> Budget:
     known = set(Budget.__dataclass_fields__)
     if unknown := sorted(raw.keys() - known):
@@ -138,7 +157,7 @@ def _alternatives(
 ) -> list[Entry]:
     if unknown := sorted(raw.keys() - _KEYS):
         raise BadProfile(f"{unknown[0]!r} is not known")
-    if signal not in (HEARTBEAT, REPLAYED) and not codes_of(signal):
+    if signal not in _TOLD and not codes_of(signal):
         raise BadProfile(f"{signal!r} is no signal; they are listed in observation.py")
     if (kind := raw.get("type")) not in KINDS:
         raise BadProfile(f"type must be one of {', '.join(KINDS)}")
@@ -146,7 +165,7 @@ def _alternatives(
     scale = _scale(signal, kind, unit, raw.get("scale"))
     words = {_word_key(str(key), spaces): word for key, word in raw.get("words", {}).items()}
     if kind in ("word", "state") and not words:
-        raise BadProfile(f"a {kind} needs words, such as words = {{ 1 = \"active\" }}")
+        raise BadProfile(f'a {kind} needs words, such as words = {{ 1 = "active" }}')
     paths = [tuple(_step(part, spaces) for part in path.split("/")) for path in _several(raw, "path")]
     nodes = [_node(text, spaces, holes, index) for text in _several(raw, "node")]
     if not paths and not nodes:
@@ -171,7 +190,9 @@ def _scale(signal: str, kind: str, unit: str, given: Any) -> Fraction:
     if wanted is None:
         return Fraction("1" if given is None else given)
     if not unit:
-        raise BadProfile(f'name the unit of the node\'s numbers, a UN/ECE code for {wanted[0]} such as unit = "C26" (ms)')
+        raise BadProfile(
+            f'name the unit of the node\'s numbers, a UN/ECE code for {wanted[0]} such as unit = "C26" (ms)'
+        )
     known = unit_of_code(unit)
     if known is None:
         raise BadProfile(f"unit {unit!r} is no UN/ECE code in units.tsv")

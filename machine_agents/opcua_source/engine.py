@@ -79,9 +79,9 @@ class Engine:
             await self._drop_pending()
 
     async def _resume(self) -> bool:
-        """Take up the stored subscription; False when there is none for this profile on this server."""
+        """Take up the stored subscription; False when there is none for these nodes of this server, in these units."""
         state = self._inbox.state
-        if not state.subscription or (state.profile, state.server) != (self._profile.digest, self._link.server):
+        if not state.subscription or (state.profile, state.server) != (self._resolution.digest, self._link.server):
             return False
         self._inbox.acknowledge_again()
         if not self._link.resumed:
@@ -97,7 +97,7 @@ class Engine:
         if old.subscription:
             await self._subscription.delete(old.subscription)
             self._status.count("source", "gaps", 0 if old.fresh else 1)
-        base = replace(old, profile=self._profile.digest, server=self._link.server)
+        base = replace(old, profile=self._resolution.digest, server=self._link.server)
         state = await self._subscription.create(
             self._resolution.found, base, self._remember, timestamp_trigger=self._profile.timestamp_trigger
         )

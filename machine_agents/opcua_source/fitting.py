@@ -130,7 +130,9 @@ def _scaled(entry: Entry, said: ua.EUInformation | None) -> Entry | str:
     if isinstance(known, str):
         return known
     if known.dimension != expected.dimension:
-        return f"its unit {known.symbol} is a {known.dimension}, the profile expects a {expected.dimension} ({entry.unit})"
+        return (
+            f"its unit {known.symbol} is a {known.dimension}, the profile expects a {expected.dimension} ({entry.unit})"
+        )
     return replace(entry, scale=entry.scale * known.factor / expected.factor, unit=known.code)
 
 

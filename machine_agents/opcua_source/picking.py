@@ -42,8 +42,8 @@ async def pick_machine(browser: Browser, place: MachinePlace | None, wanted: str
     shown = _shown(found, plates)
     if not chosen:
         return Picked(None, "", f"there is no machine {wanted!r}; there are {shown}", names)
-    how = "of that name" if wanted else ""
-    return Picked(None, "", f"there are several machines {how}({shown}): name one as source.machine", names)
+    how = "several machines of that name" if wanted else "several machines"
+    return Picked(None, "", f"there are {how} ({shown}): name one as source.machine", names)
 
 
 def _shown(found: Sequence[Trail], plates: dict[ua.NodeId, list[str]]) -> str:

@@ -90,7 +90,7 @@ class OpcUaSource:
 
     async def _resolve(self, link: Link) -> Resolution:
         async with asyncio.timeout(6 * self._config.request_seconds):
-            resolution = await resolve(link.session, self._profile, self._config.machine)
+            resolution = await resolve(link.session, self._profile, self._config.machine, self._config.channel)
         if not resolution.has_heartbeat:
             why = resolution.missing.get("heartbeat", "it is not in the profile")
             raise NoHeartbeat(f"nothing can be metered without the heartbeat: {why}")

@@ -13,6 +13,7 @@ from machine_agents.opcua_source.browser import Browser, Child
 from machine_agents.profile import MACHINE, Entry, MachinePlace, NodeName, Step
 
 OBJECTS = ua.NodeId(ua.Int32(ua.ObjectIds.ObjectsFolder))
+_SERVER = ua.NodeId(ua.Int32(ua.ObjectIds.Server))
 DEEPEST = 5
 """Levels that `**` may skip."""
 _WIDEST = 500
@@ -92,7 +93,7 @@ async def machines(browser: Browser, place: MachinePlace) -> tuple[list[Trail], 
     before = [step for step in place.path[:-1] if not step.deep]
     trails, why = await follow(browser, [Trail()], before)
     found: list[Trail] = []
-    seen: set[ua.NodeId] = set()
+    seen = {_SERVER}
     for _ in range(DEEPEST + 1 if deep else 1):
         below = [one for one in await _next(browser, trails, place.path[-1]) if one.node not in seen]
         seen |= {one.node for one in below}

@@ -43,6 +43,7 @@ scale = "1000"
 signal = "energy"
 path = "t:Machines/{{machine}}/t:Energy"
 type = "number"
+unit = "WHR"
 scale = "1000"
 """,
     "plain",

@@ -44,7 +44,7 @@ class AgentFolder:
     path: Path
     endpoint: str
     service: str
-    profile: str = "cnc"
+    profile: str = "simulator"
     publish_ms: int = 20
     interim_seconds: int = 0
     starts: list["AgentProcess"] = field(default_factory=list)

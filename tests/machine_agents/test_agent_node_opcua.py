@@ -36,12 +36,12 @@ type = "flag"
 signal = "axis.X.position"
 path = "m:Machines/{machine}/m:Position"
 type = "number"
-scale = "1000"
+unit = "MMT"
 [[signal]]
 signal = "axis.Y.position"
 path = "m:Machines/{machine}/m:NotThere"
 type = "number"
-scale = "1000"
+unit = "MMT"
 """
 
 

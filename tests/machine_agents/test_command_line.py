@@ -109,8 +109,24 @@ HEARTBEAT = '[[signal]]\nsignal = "heartbeat"\npath = "Server/CurrentTime"\ntype
         (HEARTBEAT + '[[signal]]\nsignal = "powr"\npath = "A"\ntype = "flag"', "'powr' is no signal"),
         (HEARTBEAT + '[[signal]]\nsignal = "power"\npath = "x:A"\ntype = "flag"', "not among .namespaces."),
         (HEARTBEAT + '[[signal]]\nsignal = "power"\npath = "A"\ntype = "boolean"', "type must be one of"),
-        (HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nscale = 0.1', "so that it is exact"),
-        (HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nscale = "x"', "x"),
+        (
+            HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "WHR"\nscale = 0.1',
+            "so that it is exact",
+        ),
+        (HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "WHR"\nscale = "x"', "x"),
+        (HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"', "name the unit"),
+        (
+            HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "KWT"',
+            "is a power, the signal is",
+        ),
+        (HEARTBEAT + '[[signal]]\nsignal = "mode"\npath = "A"\ntype = "word"', "a word needs words"),
+        (HEARTBEAT + '[[signal]]\nsignal = "spindle.{s}.speed"\npath = "A"\ntype = "flag"', "nothing fills {s}"),
+        (
+            'index = "required"\n[namespaces]\nv = "V"\n'
+            + HEARTBEAT
+            + '[[signal]]\nsignal = "parts"\nnode = "v:s=/A"\ntype = "number"',
+            "needs its index",
+        ),
     ],
 )
 def test_a_wrong_profile_says_what_to_change(entry: str, message: str) -> None:
@@ -132,7 +148,7 @@ def test_a_wrong_profile_says_what_to_change(entry: str, message: str) -> None:
     ],
 )
 def test_numbers_are_scaled_exactly_halves_upward(scale: str, value: object, exact: int | None) -> None:
-    entry = f'[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nscale = "{scale}"'
+    entry = f'[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "WHR"\nscale = "{scale}"'
     convert = parse(HEARTBEAT + entry, "mine").entries[1].converter()
     assert convert(value) == exact
 

@@ -379,11 +379,11 @@ def test_a_wrong_password_is_said(tmp_path: Path) -> None:
 
 def test_a_node_in_another_unit_is_not_metered_and_named(tmp_path: Path) -> None:
     async def test() -> None:
-        async with plain_server(tmp_path / "server", unit="E96") as server:
+        async with plain_server(tmp_path / "server", unit="MMT") as server:
             sink = Collector()
             async with running(source_config(server.url, tmp_path), tmp_path, sink) as status:
                 await until(lambda: sink.deliveries)
-            assert "the profile expects RPM" in status.facts["source"]["missing"]["spindle.S1.speed"]
+            assert "the profile expects a rotation (RPM)" in status.facts["source"]["missing"]["spindle.S1.speed"]
             assert sink.values("power") == [False]
 
     run(test())

@@ -235,7 +235,7 @@ data = "data"
 endpoint = "{endpoint}"
 user = "{OPCUA_USER}"
 password_file = "opcua-password"
-profile = "cnc"
+profile = "simulator"
 server_fingerprint = "{fingerprint}"
 publish_ms = 100
 [service]

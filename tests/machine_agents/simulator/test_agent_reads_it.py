@@ -25,7 +25,7 @@ def source(one: Bench, folder: Path, sink: Collector) -> OpcUaSource:
     (folder / "password").write_text(PASSWORD)
     config = SourceConfig(one.server.url, USER, folder / "password", publish_ms=50, retry_max_seconds=1)
     status = Status(None, None, clock=lambda: datetime.now(UTC), monotonic=time.monotonic)
-    return OpcUaSource(config, profile.load("cnc"), sink, status, folder=folder, monotonic=time.monotonic)
+    return OpcUaSource(config, profile.load("simulator"), sink, status, folder=folder, monotonic=time.monotonic)
 
 
 def history(observations: Iterable[Observation], signal: str) -> list[tuple[object, datetime]]:

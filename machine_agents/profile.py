@@ -22,7 +22,7 @@ class BadProfile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a path: a browse name in a namespace, a hole that any object fills (`{spindle}`), or any depth (`**`)."""
+    """One step of a path: a browse name in a namespace, a hole for any object (`{spindle}`), or any depth (`**`)."""
 
     name: str
     namespace: str = ""

@@ -190,9 +190,7 @@ def _scale(signal: str, kind: str, unit: str, given: Any) -> Fraction:
     if wanted is None:
         return Fraction("1" if given is None else given)
     if not unit:
-        raise BadProfile(
-            f'name the unit of the node\'s numbers, a UN/ECE code for {wanted[0]} such as unit = "C26" (ms)'
-        )
+        raise BadProfile(f"name the unit of the node's numbers: a UN/ECE code for {wanted[0]}, as C26 is ms")
     known = unit_of_code(unit)
     if known is None:
         raise BadProfile(f"unit {unit!r} is no UN/ECE code in units.tsv")

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from machine_agents import profile
-from machine_agents.config import AgentConfig
+from machine_agents.budget import OverBudget, check_budget
+from machine_agents.config import AgentConfig, BadConfig
 from machine_agents.delivery import Sink, Source
 from machine_agents.mtconnect_source.config import MtConnectConfig
 from machine_agents.mtconnect_source.source import MtConnectSource
@@ -15,12 +16,16 @@ MakeSource: TypeAlias = Callable[[Sink, Status], Source]
 
 
 def source_maker(config: AgentConfig, *, monotonic: Callable[[], float]) -> MakeSource:
-    """What makes the configured source once there is a sink; BadProfile at once, not only then."""
+    """What makes the configured source once there is a sink; BadProfile and BadConfig at once, not only then."""
     if isinstance(config.source, MtConnectConfig):
         asked = config.source
         return lambda sink, status: MtConnectSource(asked, sink, status)
     server = config.source
     known = profile.load(server.profile)
+    try:
+        check_budget(known, server)
+    except OverBudget as over:
+        raise BadConfig(str(over)) from over
 
     def make(sink: Sink, status: Status) -> Source:
         return OpcUaSource(server, known, sink, status, folder=config.data / "pki", monotonic=monotonic)

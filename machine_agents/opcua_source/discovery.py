@@ -80,7 +80,7 @@ async def _survey(config: SourceConfig, profiles: Iterable[Profile], folder: Pat
     proposals: list[Proposal] = []
     async with connect(config, identity, folder / "server.der", password) as link:
         for profile in profiles:
-            resolution = await resolve(link.session, profile, config.machine)
+            resolution = await resolve(link.session, profile, config.machine, config.channel)
             nodes = [one.node for one in resolution.found]
             values = await link.session.read_attributes(nodes, ua.AttributeIds.Value) if nodes else []
             proposals.append(_proposal(profile, resolution, values))

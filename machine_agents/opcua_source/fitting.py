@@ -130,9 +130,8 @@ def _scaled(entry: Entry, said: ua.EUInformation | None) -> Entry | str:
     if isinstance(known, str):
         return known
     if known.dimension != expected.dimension:
-        return (
-            f"its unit {known.symbol} is a {known.dimension}, the profile expects a {expected.dimension} ({entry.unit})"
-        )
+        wanted = f"{expected.dimension} ({entry.unit})"
+        return f"its unit {known.symbol} is a {known.dimension}, the profile expects a {wanted}"
     return replace(entry, scale=entry.scale * known.factor / expected.factor, unit=known.code)
 
 

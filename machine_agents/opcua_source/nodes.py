@@ -120,7 +120,7 @@ def _name(signal: str, holes: Mapping[str, str]) -> str:
 def _choose(
     candidates: Sequence[tuple[str, Entry, Trail]], fitted: Sequence[Fitted | str], missing: dict[str, list[str]]
 ) -> dict[str, Found]:
-    """Per signal the first entry that fits; two nodes of one name are both left out, for nobody knows which is meant."""
+    """Per signal the first entry that fits; two nodes of one name are both left out: nobody knows which is meant."""
     found: dict[str, Found] = {}
     chosen: dict[str, Entry] = {}
     for (signal, entry, _), one in zip(candidates, fitted, strict=True):
@@ -140,12 +140,11 @@ def _choose(
 def _reasons(found: Mapping[str, Found], missing: Mapping[str, list[str]], notes: Sequence[str]) -> dict[str, str]:
     """Why each signal is not metered; an alternative that was not needed is no reason."""
     templates = {_template(signal) for signal in found}
-    reasons = {
+    return {
         signal: "; ".join([*dict.fromkeys(whys), *notes])
         for signal, whys in missing.items()
         if signal not in found and not ("{" in signal and _template(signal) in templates)
     }
-    return reasons
 
 
 def _template(signal: str) -> str:

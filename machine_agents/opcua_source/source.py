@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from machine_agents.budget import OverBudget, check_budget
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import first_line
 from machine_agents.delivery import NotStored, Sink, StoreBroken
@@ -55,7 +56,7 @@ class OpcUaSource:
             except SecurityRefused as refused:
                 self._pause = self._config.retry_max_seconds
                 self._failed("refused", refused)
-            except (NotStored, NoHeartbeat) as trouble:
+            except (NotStored, NoHeartbeat, OverBudget) as trouble:
                 self._failed("stopped", trouble)
             except Exception as error:
                 # Whatever a server or the network may do ends here: this connection is over, the next is made anew.
@@ -91,6 +92,7 @@ class OpcUaSource:
     async def _resolve(self, link: Link) -> Resolution:
         async with asyncio.timeout(6 * self._config.request_seconds):
             resolution = await resolve(link.session, self._profile, self._config.machine, self._config.channel)
+        check_budget(self._profile, self._config, len(resolution.found))
         if not resolution.has_heartbeat:
             why = resolution.missing.get("heartbeat", "it is not in the profile")
             raise NoHeartbeat(f"nothing can be metered without the heartbeat: {why}")

@@ -51,7 +51,7 @@ scale = "1000"
 USER, PASSWORD = "agent", "a secret of the test"
 
 
-class _Users:
+class Users:
     def get_user(self, iserver: Any, username: Any = None, password: Any = None, certificate: Any = None) -> Any:
         return User(role=UserRole.User) if (username, password) == (USER, PASSWORD) else None
 
@@ -89,7 +89,7 @@ async def plain_server(
 ) -> AsyncIterator[PlainServer]:
     """A server with its certificate in `folder`, one machine `Mill` with one spindle, and no energy meter."""
     identity = own_identity(folder, "localhost")
-    server = Server(user_manager=_Users())
+    server = Server(user_manager=Users())
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     server.set_security_policy(list(policies))

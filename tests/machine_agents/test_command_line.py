@@ -99,6 +99,8 @@ def test_every_profile_that_comes_along_can_be_read() -> None:
         assert {entry.signal for entry in profile.entries} >= {"heartbeat", "power", "mode", "execution"}
 
 
+ENERGY = '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"'
+INDEXED = 'index = "required"\n[namespaces]\nv = "V"\n'
 HEARTBEAT = '[[signal]]\nsignal = "heartbeat"\npath = "Server/CurrentTime"\ntype = "time"\n'
 
 
@@ -110,13 +112,13 @@ HEARTBEAT = '[[signal]]\nsignal = "heartbeat"\npath = "Server/CurrentTime"\ntype
         (HEARTBEAT + '[[signal]]\nsignal = "power"\npath = "x:A"\ntype = "flag"', "not among .namespaces."),
         (HEARTBEAT + '[[signal]]\nsignal = "power"\npath = "A"\ntype = "boolean"', "type must be one of"),
         (
-            HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "WHR"\nscale = 0.1',
+            HEARTBEAT + ENERGY + '\nunit = "WHR"\nscale = 0.1',
             "so that it is exact",
         ),
-        (HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "WHR"\nscale = "x"', "x"),
-        (HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"', "name the unit"),
+        (HEARTBEAT + ENERGY + '\nunit = "WHR"\nscale = "x"', "x"),
+        (HEARTBEAT + ENERGY, "name the unit"),
         (
-            HEARTBEAT + '[[signal]]\nsignal = "energy"\npath = "A"\ntype = "number"\nunit = "KWT"',
+            HEARTBEAT + ENERGY + '\nunit = "KWT"',
             "is a power, the signal is",
         ),
         (HEARTBEAT + '[[signal]]\nsignal = "mode"\npath = "A"\ntype = "word"', "a word needs words"),

@@ -50,6 +50,8 @@ class Grown:
     absent: set[str] = field(default_factory=set)
     states: dict[str, dict[str, ua.NodeId]] = field(default_factory=dict)
     indexes: dict[str, int] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -60,6 +62,8 @@ class Grown:
         for signal, node in self.nodes.items():
             value, self.truth[signal] = self._value(signal)
             await node.write_value(value)
+        for signal, first in self.shared.items():
+            self.truth[signal] = self.chosen[signal].words[self.keys[first]]
 
     def _value(self, signal: str) -> tuple[ua.Variant, Any]:
         entry = self.chosen[signal]
@@ -75,6 +79,7 @@ class Grown:
             return ua.Variant(text, ua.VariantType.String), text
         key = self.random.choice([one for one in entry.words if not one.startswith("nsu=")])
         word = entry.words[key]
+        self.keys[signal] = key
         if entry.kind == "state":
             return ua.Variant(self.states[signal][key], ua.VariantType.NodeId), word
         if key.isdigit():
@@ -111,6 +116,7 @@ class _Gardener:
     def __init__(self, grown: Grown, profile: Profile) -> None:
         self._grown, self._profile, self._random = grown, profile, grown.random
         self._made: dict[tuple[Any, int, str], Any] = {}
+        self._leaves: dict[tuple[Any, str], str] = {}
         self._names = {hole: self._random.sample(names, 2) for hole, names in NAMES.items()}
         self._names["machine"] = self._names["machine"][:1]
         self._names["channel"] = self._names["channel"][:1]
@@ -194,6 +200,9 @@ class _Gardener:
                 at = await self._step(at, step, holes)
             own, name = ua.NodeId(), ua.QualifiedName(steps[-1].name, self._grown.indexes[steps[-1].namespace])
         self._grown.chosen[signal] = replace(entry)
+        if not entry.node and (first := self._leaves.setdefault((at.nodeid, name.Name), signal)) != signal:
+            self._grown.shared[signal] = first
+            return
         if entry.kind == "state":
             await self._grow_states(signal, entry, at)
         if entry.unit:
@@ -235,5 +244,6 @@ class _Gardener:
         for number in range(self._random.randrange(30)):
             await yard.add_variable(self._own, f"Temperature {number}", float(number))
         await self._machine.add_object(self._own, "CncInterface")
-        await self._machine.add_reference(yard, ua.ObjectIds.Organizes)
-        await yard.add_reference(objects, ua.ObjectIds.Organizes)
+        if self._machine != objects:
+            await self._machine.add_reference(yard, ua.ObjectIds.Organizes, bidirectional=False)
+            await yard.add_reference(self._machine, ua.ObjectIds.Organizes, bidirectional=False)

@@ -34,8 +34,8 @@ path = "Server/ServerStatus/CurrentTime"
 type = "time"
 """
     + "".join(
-        f'[[signal]]\nsignal = "{meaning}"\npath = "{_SPINDLE}{name}"\ntype = "number"\n'
-        for meaning, name in zip(_MEANING, SIGNALS, strict=True)
+        f'[[signal]]\nsignal = "{meaning}"\npath = "{_SPINDLE}{name}"\ntype = "number"\nunit = "{unit}"\nscale = "1"\n'
+        for meaning, unit, name in zip(_MEANING, ("RPM", "P1", "H81", "MMT", "MMT"), SIGNALS, strict=True)
     ),
     "faults",
 )

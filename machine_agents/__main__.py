@@ -76,6 +76,10 @@ def discover(
     data: Annotated[Path, typer.Option(help="Data folder; its pki folder holds the certificates.")] = Path(
         "agent-data"
     ),
+    channel: Annotated[str, typer.Option(help="Channel of the control, if it has several.")] = "",
+    write_profile: Annotated[
+        Path | None, typer.Option(help="Write a draft of a custom profile here; it must not exist yet.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Look which profile fits a server, which signals it gives, and what cannot be metered.
@@ -85,11 +89,13 @@ def discover(
     """
     from machine_agents import profile as profiles
     from machine_agents.config import SourceConfig
-    from machine_agents.opcua_source.discovery import survey
+    from machine_agents.opcua_source.discovery import survey, write_draft
 
     known = _or_exit(lambda: [profiles.load(name) for name in profile or profiles.names()])
-    wanted = SourceConfig(endpoint, user, password_file, machine=machine)
+    wanted = SourceConfig(endpoint, user, password_file, machine=machine, channel=channel)
     found = _await(survey(wanted, known, data / "pki"))
+    if write_profile is not None:
+        _or_exit(lambda: write_draft(found, write_profile))
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1))
     else:

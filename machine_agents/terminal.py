@@ -19,24 +19,47 @@ def show_survey(survey: Survey) -> None:
     console = Console(markup=False, highlight=False)
     console.print(f"server {survey.endpoint}; certificates (SHA-256):")
     console.print(f"  server {survey.server_certificate}\n  agent  {survey.agent_certificate}", soft_wrap=True)
-    for proposal in survey.proposals:
+    fitting = [one for one in survey.proposals if one.usable]
+    for proposal in fitting or survey.proposals:
         _show(console, proposal)
+    if others := [one.profile for one in survey.proposals if fitting and not one.usable]:
+        console.print(f"these profiles do not fit: {', '.join(others)}")
+    _show_candidates(console, survey)
+    if fitting:
+        lines = "\n  ".join(fitting[0].config)
+        console.print(f"next: write this into [source] of the agent's configuration, then run `check`\n  {lines}")
+
+
+def _show_candidates(console: Console, survey: Survey) -> None:
+    if survey.candidates:
+        table = Table(title="numeric nodes that are not mapped and may be worth it", title_justify="left")
+        for heading in ("node", "path", "value now", "unit", "perhaps"):
+            table.add_column(heading, overflow="fold")
+        for one in survey.candidates:
+            table.add_row(one.node, one.path, one.value, one.unit or "says none", one.signal)
+        console.print(table)
+        console.print("--write-profile FILE drafts a profile of your own from them")
+    if not survey.whole:
+        console.print("the server is large: it was not looked through to its end")
+    for note in survey.notes:
+        console.print(f"note: {note}")
 
 
 def _show(console: Console, proposal: Proposal) -> None:
     table = Table(title=f"profile {proposal.profile}: {proposal.description}", title_justify="left")
-    for heading in ("signal", "value now", "node"):
+    for heading in ("signal", "value now", "node's unit", "node"):
         table.add_column(heading, overflow="fold")
     for one in proposal.offered:
-        table.add_row(one.signal, "unavailable" if one.value is None else str(one.value), one.path)
+        table.add_row(one.signal, "unavailable" if one.value is None else str(one.value), one.unit, one.path)
     for signal, why in proposal.missing.items():
-        table.add_row(signal, "missing", why, style="red")
+        table.add_row(signal, "missing", "", why, style="red")
     console.print(table)
-    metered = ", ".join(proposal.metered) if proposal.usable else "nothing, without a heartbeat"
+    metered = ", ".join(proposal.metered) if proposal.usable else "nothing"
     console.print(f"can be metered:    {metered}")
-    console.print(f"cannot be metered: {', '.join(proposal.not_metered) or 'nothing is missing'}")
-    if proposal.usable:
-        console.print(f'next: write profile = "{proposal.profile}" into [source] of the agent\'s configuration')
+    for what, why in proposal.not_metered.items():
+        console.print(f"cannot be metered: {what} ({why})")
+    for note in (*proposal.notes, *proposal.budget):
+        console.print(f"note: {note}")
 
 
 def show_status(facts: Mapping[str, Mapping[str, Any]], health: Health, *, written: datetime, stale: bool) -> None:

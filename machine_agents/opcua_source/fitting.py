@@ -124,7 +124,7 @@ async def _units(browser: Browser, found: Sequence[tuple[Entry, Trail]]) -> list
 def _scaled(entry: Entry, said: ua.EUInformation | None) -> Entry | str:
     """The entry with the factor for the node's own unit; or why its unit cannot be taken."""
     expected = unit_of_code(entry.unit)
-    known = _said_unit(said)
+    known = said_unit(said)
     if expected is None or known is None:
         return entry
     if isinstance(known, str):
@@ -135,7 +135,7 @@ def _scaled(entry: Entry, said: ua.EUInformation | None) -> Entry | str:
     return replace(entry, scale=entry.scale * known.factor / expected.factor, unit=known.code)
 
 
-def _said_unit(said: ua.EUInformation | None) -> Unit | str | None:
+def said_unit(said: ua.EUInformation | None) -> Unit | str | None:
     """The unit that EUInformation means; a text when it cannot be said; None when it says nothing."""
     number, text = getattr(said, "UnitId", None), _shown(said)
     if not isinstance(number, int):

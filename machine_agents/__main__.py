@@ -93,7 +93,7 @@ def discover(
 
     known = _or_exit(lambda: [profiles.load(name) for name in profile or profiles.names()])
     wanted = SourceConfig(endpoint, user, password_file, machine=machine, channel=channel)
-    found = _await(survey(wanted, known, data / "pki"))
+    found = _await(survey(wanted, known, data / "pki", now=datetime.now(UTC)))
     if write_profile is not None:
         _or_exit(lambda: write_draft(found, write_profile))
     if as_json:

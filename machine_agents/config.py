@@ -13,6 +13,10 @@ from metering.reading import TimeQuality
 EXAMPLE = Path(__file__).with_name("agent.example.toml")
 
 
+SECURITY_POLICIES = ("Aes256_Sha256_RsaPss", "Basic256Sha256", "Aes128_Sha256_RsaOaep")
+"""What an OPC UA connection may be secured by, the strongest first: the last two differ in the length of their keys."""
+
+
 class BadConfig(ValueError):
     """The configuration file is missing, is no TOML, or has an entry that is missing, unknown or of a wrong type."""
 
@@ -22,19 +26,25 @@ class SourceConfig:
     """The machine's OPC UA server and how it is subscribed to. Times in milliseconds, unless named in seconds."""
 
     endpoint: str
-    user: str
-    password_file: Path
+    user: str = ""
+    password_file: Path | None = None
+    user_certificate: Path | None = None
+    user_key: Path | None = None
     profile: str = "cnc"
     machine: str = ""
     channel: str = ""
+    security_policy: str = ""
     server_fingerprint: str = ""
+    trust_folder: Path | None = None
     publish_ms: int = 100
     sampling_ms: int = 100
     queue: int = 10_000
     tolerance_seconds: int = 3_600
+    contract_tolerance_seconds: int = 0
     silence_seconds: int = 30
     request_seconds: int = 10
     retry_max_seconds: int = 5
+    login_retry_seconds: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +134,39 @@ def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig | MtConnectConfi
 
 def _opcua(raw: Mapping[str, Any], base: Path) -> SourceConfig:
     numbers = {"publish_ms", "sampling_ms", "queue"} | {
-        f"{name}_seconds" for name in ("tolerance", "silence", "request", "retry_max")
+        f"{name}_seconds"
+        for name in ("tolerance", "contract_tolerance", "silence", "request", "retry_max", "login_retry")
     }
-    texts = {"profile", "machine", "channel", "server_fingerprint"}
-    _only(raw, {"endpoint", "user", "password_file"} | numbers | texts, "source.")
+    texts = {"profile", "machine", "channel", "server_fingerprint", "security_policy", "user"}
+    paths = {"password_file", "user_certificate", "user_key", "trust_folder"}
+    _only(raw, {"endpoint"} | numbers | texts | paths, "source.")
     endpoint = _get(raw, "source.endpoint", str)
     if not endpoint.startswith("opc.tcp://"):
         raise BadConfig(f"source.endpoint {endpoint!r} must begin with opc.tcp://, such as opc.tcp://10.0.0.5:4840")
     given: dict[str, Any] = {name: _number(raw, f"source.{name}") for name in numbers & raw.keys()}
     given |= {name: _get(raw, f"source.{name}", str) for name in texts & raw.keys()}
+    given |= {name: base / text for name in paths & raw.keys() if (text := _get(raw, f"source.{name}", str))}
     if "profile" in given and given["profile"].endswith(".toml"):
         given["profile"] = str(base / given["profile"])
-    return SourceConfig(
-        endpoint=endpoint,
-        user=_get(raw, "source.user", str),
-        password_file=base / _get(raw, "source.password_file", str),
-        **given,
-    )
+    source = SourceConfig(endpoint=endpoint, **given)
+    _check_login(source)
+    return source
+
+
+def _check_login(source: SourceConfig) -> None:
+    """Exactly one way to log in, whole."""
+    if source.security_policy not in ("", *SECURITY_POLICIES):
+        raise BadConfig(
+            f"source.security_policy must be one of {', '.join(SECURITY_POLICIES)}, or empty: the strongest"
+        )
+    if (source.user_certificate is None) != (source.user_key is None):
+        raise BadConfig("source.user_certificate and source.user_key belong together: give both, or a user name")
+    if source.user_certificate is not None and source.user:
+        raise BadConfig("give either source.user with its password or source.user_certificate, not both")
+    if source.user_certificate is None and not source.user:
+        raise BadConfig("source.user is missing (or source.user_certificate with source.user_key)")
+    if source.user and source.password_file is None:
+        raise BadConfig("source.password_file is missing")
 
 
 def _mtconnect(raw: Mapping[str, Any], base: Path) -> MtConnectConfig:

@@ -24,6 +24,10 @@ class Status:
         self._text = "{}"
         self.facts: dict[str, dict[str, Any]] = {}
 
+    def now(self) -> datetime:
+        """Wall time."""
+        return self._clock()
+
     def note(self, section: str, **facts: Any) -> None:
         """Remember facts; a fact set to None is forgotten."""
         known = self.facts.setdefault(section, {})

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -11,10 +12,10 @@ from asyncua.ua.uaerrors import UaError
 
 from machine_agents.budget import excess
 from machine_agents.config import BadConfig, SourceConfig
-from machine_agents.credentials import first_line
 from machine_agents.opcua_source.browser import Browser
 from machine_agents.opcua_source.candidates import Candidate, candidates
 from machine_agents.opcua_source.identity import Identity, own_identity
+from machine_agents.opcua_source.login import LoginRefused, read_login
 from machine_agents.opcua_source.nodes import Found, Resolution, resolve
 from machine_agents.opcua_source.session import connect, explain
 from machine_agents.profile import Profile, names
@@ -106,18 +107,20 @@ class NotReached(Exception):
     """There is no contact with the server, or it does not let us in."""
 
 
-async def survey(config: SourceConfig, profiles: Iterable[Profile], folder: Path) -> Survey:
+async def survey(config: SourceConfig, profiles: Iterable[Profile], folder: Path, *, now: datetime) -> Survey:
     """Look at the server with each profile. `folder` holds the certificates. SecurityRefused, NotReached, BadSecret."""
     identity = own_identity(folder)
     try:
-        return await _survey(config, profiles, folder, identity)
-    except (UaError, OSError, TimeoutError) as error:
+        return await _survey(config, profiles, folder, identity, now)
+    except (UaError, OSError, TimeoutError, LoginRefused) as error:
         raise NotReached(f"{config.endpoint}: {explain(error, identity)}") from error
 
 
-async def _survey(config: SourceConfig, profiles: Iterable[Profile], folder: Path, identity: Identity) -> Survey:
-    password = first_line(config.password_file, "password of the OPC UA user")
-    async with connect(config, identity, folder / "server.der", password) as link:
+async def _survey(
+    config: SourceConfig, profiles: Iterable[Profile], folder: Path, identity: Identity, now: datetime
+) -> Survey:
+    login = read_login(config)
+    async with connect(config, identity, folder / "server.der", login, now=now) as link:
         async with asyncio.timeout(_LONGEST_SECONDS):
             browser = Browser(link.session)
             await browser.start()

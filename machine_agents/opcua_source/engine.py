@@ -83,6 +83,8 @@ class Engine:
         state = self._inbox.state
         if not state.subscription or (state.profile, state.server) != (self._resolution.digest, self._link.server):
             return False
+        if state.ready and state.granted.get("outage_tolerance_seconds", 0) < self._config.contract_tolerance_seconds:
+            return False  # the contract demands more than when it was made: ask the server for more
         self._inbox.acknowledge_again()
         if not self._link.resumed:
             await self._subscription.transfer(state.subscription)
@@ -109,7 +111,10 @@ class Engine:
         """Note what the server granted, and what it does not let us monitor beside what it does not have."""
         granted = dict(state.granted)
         facts = granted | {"missing": self._resolution.missing | granted.pop("missing", {})}
-        self._status.note("source", **facts)
+        wished, tolerance = self._config.tolerance_seconds, facts.get("outage_tolerance_seconds")
+        short = tolerance is not None and tolerance < wished
+        warning = f"outages over {tolerance:g} s lose values: {wished} s were asked for" if short else None
+        self._status.note("source", **facts, tolerance_warning=warning)
         return facts
 
     async def _recreate(self, vanished: Vanished) -> None:

@@ -2,11 +2,13 @@
 
 import socket
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from asyncua.crypto.cert_gen import dump_private_key_as_pem, generate_private_key, generate_self_signed_app_certificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -23,6 +25,20 @@ class Identity:
     certificate: bytes
     key: bytes
     fingerprint: str
+    expires: datetime
+
+
+def renew_if_expired(folder: Path, now: datetime) -> bool:
+    """Put a new certificate of the same key in the place of one that has expired, which no server takes any more.
+
+    Before that it is only warned of: a control trusts a certificate, not its key, so that a new one has to be trusted
+    by hand, at a moment that people choose (delete agent.der and start again).
+    """
+    path = folder / "agent.der"
+    if not path.exists() or x509.load_der_x509_certificate(path.read_bytes()).not_valid_after_utc > now:
+        return False
+    path.unlink()
+    return True
 
 
 def own_identity(folder: Path, host: str | None = None) -> Identity:
@@ -31,10 +47,11 @@ def own_identity(folder: Path, host: str | None = None) -> Identity:
     if not (certificate.exists() and key.exists()):
         _make(certificate, key, host or socket.gethostname())
     der = certificate.read_bytes()
-    names = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    loaded = x509.load_der_x509_certificate(der)
+    names = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     uri = names.get_values_for_type(x509.UniformResourceIdentifier)[0]
     load_pem_private_key(pem := key.read_bytes(), password=None)
-    return Identity(uri, der, pem, fingerprint(der))
+    return Identity(uri, der, pem, fingerprint(der), loaded.not_valid_after_utc)
 
 
 def fingerprint(der: bytes) -> str:
@@ -45,7 +62,7 @@ def fingerprint(der: bytes) -> str:
 
 
 def _make(certificate: Path, key: Path, host: str) -> None:
-    private = generate_private_key()
+    private = _key(key)
     uri = f"urn:{host}:spindleshare:machine-agent"
     made = generate_self_signed_app_certificate(
         private,
@@ -55,5 +72,15 @@ def _make(certificate: Path, key: Path, host: str) -> None:
         [ExtendedKeyUsageOID.CLIENT_AUTH],
         days=_VALID_DAYS,
     )
-    write_secret(key, dump_private_key_as_pem(private))
     write_secret(certificate, made.public_bytes(Encoding.DER))
+
+
+def _key(path: Path) -> RSAPrivateKey:
+    """The key in `path`, which a renewed certificate keeps; made there when there is none."""
+    if path.exists():
+        known = load_pem_private_key(path.read_bytes(), password=None)
+        if isinstance(known, RSAPrivateKey):
+            return known
+    made: RSAPrivateKey = generate_private_key()
+    write_secret(path, dump_private_key_as_pem(made))
+    return made

@@ -22,6 +22,10 @@ class Vanished(Exception):
     """The server no longer has our subscription: what it kept for us is lost."""
 
 
+class ToleranceRefused(Exception):
+    """The server keeps values for a shorter outage than the contract demands to be bridged."""
+
+
 class NoHeartbeat(Exception):
     """The server gives no proof of life: without it nothing can be metered."""
 
@@ -77,10 +81,23 @@ class Subscription:
             remember(replace(state, subscription=0))
             raise NoHeartbeat(f"the server does not let us monitor the heartbeat: {refused[HEARTBEAT]}")
         granted = _granted(state.granted, [item for item in items if item.StatusCode.is_good()]) | {"missing": refused}
+        await self._check_tolerance(state, granted["outage_tolerance_seconds"], remember)
         signals = tuple("" if signal in refused else signal for signal in state.signals)
         state = replace(state, ready=True, signals=signals, granted=granted)
         remember(state)
         return state
+
+    async def _check_tolerance(
+        self, state: SubscriptionState, tolerance: float, remember: Callable[[SubscriptionState], None]
+    ) -> None:
+        """Give the subscription up when it cannot bridge what the contract demands."""
+        if tolerance < self._config.contract_tolerance_seconds:
+            await self.delete(state.subscription)
+            remember(replace(state, subscription=0))
+            raise ToleranceRefused(
+                f"the server keeps values for an outage of {tolerance:g} s, the contract demands "
+                f"{self._config.contract_tolerance_seconds} s: raise the queue on the control, or source.sampling_ms"
+            )
 
     async def publishing(self, subscription: int) -> None:
         """Let it send; it may already."""

@@ -86,14 +86,15 @@ async def plain_server(
     policies: tuple[ua.SecurityPolicyType, ...] = (ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,),
     unit: str = "RPM",
     spare_namespaces: int = 0,
+    users: Any = None,
 ) -> AsyncIterator[PlainServer]:
     """A server with its certificate in `folder`, one machine `Mill` with one spindle, and no energy meter."""
     identity = own_identity(folder, "localhost")
-    server = Server(user_manager=Users())
+    server = Server(user_manager=users or Users())
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}")
     server.set_security_policy(list(policies))
-    server.set_identity_tokens([ua.UserNameIdentityToken])
+    server.set_identity_tokens([ua.UserNameIdentityToken, ua.X509IdentityToken])
     await server.load_certificate(folder / "agent.der")
     await server.load_private_key(folder / "agent.pem")
     await server.set_application_uri(identity.uri)

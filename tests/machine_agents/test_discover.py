@@ -1,5 +1,6 @@
 """What `discover` says of a server: the best profile first, why the rest matters, what else there is, and a draft."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from machine_agents import profile
@@ -17,7 +18,9 @@ def test_the_profile_that_fits_comes_first_and_a_draft_of_the_rest_can_be_loaded
             own = await machine.server.nodes.objects.add_object(1, "Meter")
             await (await own.add_variable(1, "EnergyTotal", 17.5)).write_value(18.5)
             every = [profile.load(name) for name in profile.names()]
-            found.append(await survey(source_config(machine.url, tmp_path), every, tmp_path / "pki"))
+            found.append(
+                await survey(source_config(machine.url, tmp_path), every, tmp_path / "pki", now=datetime.now(UTC))
+            )
 
     run(test())
     best = found[0].proposals[0]

@@ -33,7 +33,7 @@ def test_discovery_finds_every_signal_with_its_exact_value(name: str, seed: int,
     async def test() -> None:
         known = profile.load(name)
         async with grown(pki / "server", known, seed) as machine:
-            found = await survey(source_config(machine.url, tmp_path), [known], pki / "agent")
+            found = await survey(source_config(machine.url, tmp_path), [known], pki / "agent", now=datetime.now(UTC))
         (proposal,) = found.proposals
         values = {one.signal: one.value for one in proposal.offered if one.signal in machine.truth}
         assert values == machine.truth, proposal.missing

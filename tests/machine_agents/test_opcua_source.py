@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
 from asyncua.common.utils import ServiceError
+from asyncua.crypto.permission_rules import User, UserRole
 
-from machine_agents.config import SourceConfig
+from machine_agents.config import SECURITY_POLICIES, SourceConfig
 from machine_agents.opcua_source.discovery import NotReached, survey
 from machine_agents.opcua_source.identity import own_identity
+from machine_agents.opcua_source.login import read_login
 from machine_agents.opcua_source.session import SecurityRefused, connect
 from machine_agents.opcua_source.source import OpcUaSource
 from machine_agents.opcua_source.subscription import following, is_before
@@ -359,7 +362,7 @@ def test_a_configured_fingerprint_is_checked_on_first_contact(tmp_path: Path, ri
             config = source_config(server.url, tmp_path, server_fingerprint=pin)
             identity = own_identity(tmp_path / "pki")
             with contextlib.nullcontext() if right else pytest.raises(SecurityRefused, match="not the configured 0000"):
-                async with connect(config, identity, tmp_path / "pin", config.password_file.read_text().strip()):
+                async with connect(config, identity, tmp_path / "pin", read_login(config), now=datetime.now(UTC)):
                     pass
             assert (tmp_path / "pin").exists() is right
 
@@ -370,9 +373,75 @@ def test_a_wrong_password_is_said(tmp_path: Path) -> None:
     async def test() -> None:
         async with plain_server(tmp_path / "server") as server:
             config = source_config(server.url, tmp_path)
-            config.password_file.write_text("wrong")
+            (tmp_path / "password").write_text("wrong")
             async with running(config, tmp_path, Collector()) as status:
                 await until(lambda: "check user and password" in status.facts["source"].get("why", ""))
+
+    run(test())
+
+
+class CountedUsers:
+    """Lets in who knows the secret, or has the known certificate; counts the attempts."""
+
+    def __init__(self, secret: str, certificate: bytes = b"") -> None:
+        self.secret, self.certificate, self.attempts = secret, certificate, 0
+
+    def get_user(self, iserver: Any, username: Any = None, password: Any = None, certificate: Any = None) -> Any:
+        self.attempts += 1
+        known = password == self.secret if username else certificate == self.certificate
+        return User(role=UserRole.User) if known else None
+
+
+def test_a_refused_password_is_not_tried_again_until_it_is_changed(tmp_path: Path) -> None:
+    async def test() -> None:
+        users, sink = CountedUsers("another"), Collector()
+        async with plain_server(tmp_path / "server", users=users) as server:
+            config = source_config(server.url, tmp_path, login_retry_seconds=600)
+            async with running(config, tmp_path, sink) as status:
+                await until(lambda: status.facts["source"].get("state") == "refused")
+                await asyncio.sleep(1.5)  # as long as a hammering source would take for several attempts
+                assert users.attempts == 1
+                assert "has locked the user" in status.facts["source"]["why"]
+                (tmp_path / "password").write_text("another")
+                await until(lambda: sink.deliveries)
+            assert users.attempts == 2
+
+    run(test())
+
+
+@pytest.mark.parametrize("security", SECURITY_POLICIES)
+def test_a_user_certificate_logs_in_under_every_policy(tmp_path: Path, security: str) -> None:
+    async def test() -> None:
+        user, sink = own_identity(tmp_path / "user"), Collector()
+        policies = tuple(ua.SecurityPolicyType[f"{name.replace('_', '')}_SignAndEncrypt"] for name in SECURITY_POLICIES)
+        users = CountedUsers("", user.certificate)
+        async with plain_server(tmp_path / "server", policies=policies, users=users) as server:
+            config = replace(
+                source_config(server.url, tmp_path, security_policy=security),
+                user="",
+                password_file=None,
+                user_certificate=tmp_path / "user" / "agent.der",
+                user_key=tmp_path / "user" / "agent.pem",
+            )
+            async with running(config, tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
+            assert status.facts["source"]["security"] == security
+
+    run(test())
+
+
+def test_a_server_that_keeps_less_than_the_contract_demands_is_refused(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with plain_server(tmp_path / "server") as server:
+            sink = Collector()
+            config = source_config(server.url, tmp_path, contract_tolerance_seconds=10**9)
+            async with running(config, tmp_path, sink) as status:
+                await until(lambda: status.facts["source"].get("state") == "refused")
+                assert "the contract demands 1000000000 s" in status.facts["source"]["why"]
+                assert not server.server.iserver.subscription_service.subscriptions
+            assert sink.deliveries == []
+            async with running(replace(config, contract_tolerance_seconds=1), tmp_path, sink) as status:
+                await until(lambda: sink.deliveries)
 
     run(test())
 
@@ -406,7 +475,9 @@ def test_silence_is_noticed_although_the_connection_lives(tmp_path: Path) -> Non
 def test_discovery_says_what_can_be_metered(tmp_path: Path) -> None:
     async def test() -> None:
         async with plain_server(tmp_path / "server") as server:
-            found = await survey(source_config(server.url, tmp_path), [PROFILE], tmp_path / "pki")
+            found = await survey(
+                source_config(server.url, tmp_path), [PROFILE], tmp_path / "pki", now=datetime.now(UTC)
+            )
         (proposal,) = found.proposals
         assert proposal.usable
         assert {one.signal for one in proposal.offered} == {"heartbeat", "power", "spindle.S1.speed"}
@@ -419,7 +490,7 @@ def test_discovery_says_what_can_be_metered(tmp_path: Path) -> None:
 def test_discovery_of_nothing_is_one_error(tmp_path: Path) -> None:
     config = source_config(f"opc.tcp://127.0.0.1:{free_port()}", tmp_path)
     with pytest.raises(NotReached, match=r"opc\.tcp://127"):
-        run(survey(config, [PROFILE], tmp_path / "pki"))  # type: ignore[arg-type]
+        run(survey(config, [PROFILE], tmp_path / "pki", now=datetime.now(UTC)))  # type: ignore[arg-type]
 
 
 def test_sequence_numbers_roll_over_to_one() -> None:

@@ -21,6 +21,8 @@ class Embedded:
         with tempfile.TemporaryDirectory(prefix="spindleshare-rollup-") as spill:
             settings = {"memory_limit": f"{self._memory_mib}MiB", "threads": str(self._threads)}
             with duckdb.connect(config={**settings, "temp_directory": spill}) as connection:
+                # A bar on the terminal would run into what the command prints.
+                connection.execute("SET enable_progress_bar = false")
                 if batch.paths:
                     connection.execute("SET VARIABLE paths = ?", [[str(path) for path in batch.paths]])
                     connection.execute(_VIEW)

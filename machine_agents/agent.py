@@ -15,6 +15,7 @@ from machine_agents.config import AgentConfig
 from machine_agents.courier import Courier, Refused
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import NotStored, StoreBroken
+from machine_agents.host import Host, this_host
 from machine_agents.local_port import serving
 from machine_agents.observation_log import ObservationLog
 from machine_agents.report import EVERY_SECONDS, Reporter, doing
@@ -47,7 +48,9 @@ async def run(
         try:
             with _local_port(config, status, clock):
                 notifier.ready()
-                await _enrolled_work(config, make_source, spool, key, status, notifier, stop, monotonic)
+                await _enrolled_work(
+                    config, make_source, spool, key, status, notifier, stop, this_host(clock, monotonic)
+                )
         except StoreBroken as broken:
             status.note("agent", failed=str(broken))
             status.say("failed", level="error", why=str(broken))
@@ -75,7 +78,7 @@ async def _enrolled_work(
     status: Status,
     notifier: Notifier,
     stop: asyncio.Event,
-    monotonic: Callable[[], float],
+    host: Host,
 ) -> None:
     """Enrol where that is still to be done, then meter until `stop`."""
     courier = Courier(config.service, config.data, key, config.name, status)
@@ -83,7 +86,7 @@ async def _enrolled_work(
     try:
         enrolment = credentials.enrolment(config.data) or await _until(stop, courier.enrol())
         if enrolment is not None:
-            await _work(config, make_source, spool, key, enrolment, courier, status, stop, monotonic)
+            await _work(config, make_source, spool, key, enrolment, courier, status, stop, host)
     finally:
         await _cancel(alive)
         await courier.close()
@@ -106,11 +109,11 @@ async def _work(
     courier: Courier,
     status: Status,
     stop: asyncio.Event,
-    monotonic: Callable[[], float],
+    host: Host,
 ) -> None:
     files = SegmentFiles(config.data / "telemetry", budget=config.telemetry.budget_mib * 1024 * 1024)
-    log = _log(config, files, spool, enrolment, status, monotonic)
-    meter = Meter(spool, key, enrolment, config.meter, monotonic=monotonic, log=log)
+    log = _log(config, files, spool, enrolment, status, host.monotonic)
+    meter = Meter(spool, key, enrolment, config.meter, host=host, log=log)
     source = make_source(meter, status)
     reporter = Reporter(status, spool, meter, folder=config.data, keep_bytes=config.keep_mb * 1024 * 1024)
     status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)

@@ -63,6 +63,7 @@ class MeterConfig:
 
     policy: Policy = field(default_factory=Policy)
     clock: TimeQuality = TimeQuality.INFORMATIVE
+    clock_limit_seconds: int = 5
     interim_seconds: int = 30
 
 
@@ -205,13 +206,14 @@ def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
 
 def _meter(raw: Mapping[str, Any]) -> MeterConfig:
     policy = {"silence_ms", "long_gap_ms", "cutting_feed_max_um_s", "turning_above_mrpm"}
-    _only(raw, policy | {"clock", "interim_seconds"}, "meter.")
+    _only(raw, policy | {"clock", "clock_limit_seconds", "interim_seconds"}, "meter.")
     clock = _get(raw, "meter.clock", str, "informative")
     if clock not in (known := {quality.name.lower(): quality for quality in TimeQuality}):
         raise BadConfig(f"meter.clock {clock!r} must be one of {', '.join(sorted(known))}")
     return MeterConfig(
         policy=Policy(**{name: _number(raw, f"meter.{name}") for name in policy & raw.keys()}),
         clock=known[clock],
+        clock_limit_seconds=_number(raw, "meter.clock_limit_seconds", 5),
         interim_seconds=_number(raw, "meter.interim_seconds", 30),
     )
 

@@ -1,23 +1,28 @@
 """Sealing: registers become readings, readings signed records, and all of it one transaction of the spool."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from machine_agents.accrual import AccrualState, Cut, fold, snapshot
+from machine_agents.clock_watch import ClockWatch
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery
+from machine_agents.host import Host
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.observation_log import ObservationLog
 from machine_agents.source_time import from_ms
 from machine_agents.spool import Spool, Tail
 from metering.ocmf import PrivateKey, Sealed, seal
-from metering.reading import Reading, Reason, Record, Status
+from metering.reading import Clocks, Reading, Reason, Record, Status, TimeQuality
 
 TELEMETRY = "telemetry"
 """The name under which the spool keeps how far the raw observations are numbered."""
 _SOURCE = "source"  # the name under which the spool keeps the source's own state
+_CLOCKS = "clocks"
+_READINGS_A_RECORD = 100
+_ENDS = {Reason.END, Reason.POWER_FAIL}
 _LIVE_AFTER = timedelta(seconds=5)
 _LIVE_AT_MOST = 1.25
 """Source time that runs faster than wall time by more than this is a recording played back, not a machine at work."""
@@ -41,12 +46,13 @@ class Meter:
         identity: Enrolment,
         config: MeterConfig,
         *,
-        monotonic: Callable[[], float],
+        host: Host,
         log: ObservationLog | None = None,
     ) -> None:
         self._log = log
         self._spool, self._key, self._identity, self._config = spool, key, identity, config
-        self._monotonic = monotonic
+        self._monotonic = host.monotonic
+        self._host = host
         self._pace: Pace | None = None
         self.live = False
         self.heartbeat: datetime | None = None
@@ -57,8 +63,11 @@ class Meter:
         """Fold, seal and store; NotStored leaves registers and chain as they were."""
         try:
             cuts = self._fold(delivery)
+            self._clocks.look(delivery.heartbeat, replayed=self._state is not None and self._state.replayed)
             sealed = self._seal(cuts)
-            kept = {_SOURCE: delivery.state}
+            if sealed:
+                self._clocks.told()
+            kept = {_SOURCE: delivery.state, _CLOCKS: self._clocks.to_json()}
             if self._state is not None:
                 kept["accrual"] = self._state.to_json()
             if self._log is not None:
@@ -86,6 +95,8 @@ class Meter:
         return dict(self._state.dropped) if self._state else {}
 
     def _load(self) -> None:
+        limit_ms = 1000 * self._config.clock_limit_seconds
+        self._clocks = ClockWatch(self._host, limit_ms=limit_ms, text=self._spool.kept(_CLOCKS))
         text = self._spool.kept("accrual")
         self._state = AccrualState.from_json(text) if text else None
 
@@ -142,35 +153,62 @@ class Meter:
             return []
         return [snapshot(self._state)]
 
-    def _seal(self, cuts: Iterable[Cut]) -> list[Sealed]:
-        """One record per reading, each linked to the one before."""
+    def _seal(self, cuts: Sequence[Cut]) -> list[Sealed]:
+        """Records of many readings each, linked to the one before; steps of the clocks are marked on the first."""
         tail, sealed = self._spool.tail, []
-        for cut in cuts:
-            one = seal(self._record(tail, cut), self._key)
-            tail = Tail(one.record.pagination, tail.sequence + 1, one.digest)
+        clocks = self._clocks.clocks()
+        for group in _records(cuts):
+            quality = self._clocks.quality(self._config.clock, replayed=group[0].replayed)
+            one = seal(self._record(tail, group, clocks, quality), self._key)
+            tail = Tail(one.record.pagination, tail.sequence + len(group), one.digest)
             sealed.append(one)
+            clocks = replace(clocks, wall_step_ms=0, source_step_ms=0)
         return sealed
 
-    def _record(self, tail: Tail, cut: Cut) -> Record:
-        reading = Reading(
-            sequence=tail.sequence + 1,
-            device_time=cut.at,
-            time_quality=self._config.clock,
-            reason=cut.reason,
-            status=Status.GOOD,
-            registers=cut.registers,
-            spectrum=cut.spectrum,
-            gap=cut.gap,
-        )
+    def _record(self, tail: Tail, cuts: Sequence[Cut], clocks: Clocks, quality: TimeQuality) -> Record:
+        readings = [
+            Reading(
+                sequence=tail.sequence + number,
+                device_time=cut.at,
+                time_quality=quality,
+                reason=cut.reason,
+                status=Status.GOOD,
+                registers=cut.registers,
+                spectrum=cut.spectrum,
+                gap=cut.gap,
+            )
+            for number, cut in enumerate(cuts, start=1)
+        ]
         return Record(
             agent=self._identity.agent_id,
             meter=self._identity.meter_serial,
             machine_model=self._identity.machine_model,
             pagination=tail.pagination + 1,
             previous=tail.digest,
-            replayed=cut.replayed,
-            readings=(reading,),
+            replayed=cuts[0].replayed,
+            readings=readings,
+            clocks=clocks,
         )
+
+
+def _records(cuts: Iterable[Cut]) -> Iterator[list[Cut]]:
+    """Cuts in runs that one record can hold.
+
+    A session's begin opens a record and its end closes one: the public software finds one of each at most in a record.
+    """
+    run: list[Cut] = []
+    for cut in cuts:
+        if run and (len(run) == _READINGS_A_RECORD or not _go_together(run[-1], cut)):
+            yield run
+            run = []
+        run.append(cut)
+    if run:
+        yield run
+
+
+def _go_together(one: Cut, following: Cut) -> bool:
+    split = one.reason in _ENDS or following.reason is Reason.BEGIN or one.replayed is not following.replayed
+    return not split and one.registers.keys() == following.registers.keys()
 
 
 def _first_heartbeat(observations: Iterable[Observation]) -> datetime | None:

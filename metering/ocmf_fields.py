@@ -23,6 +23,12 @@ _HEX = frozenset("0123456789abcdef")
 _SPINDLE = re.compile(r"[A-Za-z0-9_]{1,24}")
 
 
+class NumberText(str):
+    """A number that is no integer, as it is written: its zeros at the end say its resolution."""
+
+    __slots__ = ()
+
+
 class OcmfError(ValueError):
     """The text is no sealed record that we read: `where` says the place in it, `what` what is wrong there."""
 
@@ -74,6 +80,13 @@ def number(value: object, where: str, least: int = 0) -> int:
     """An exact integer from `least` to MAX_VALUE; JSON's 1.0, 1e3 and true are none."""
     if type(value) is not int or not least <= value <= MAX_VALUE:
         raise OcmfError(f"{value!r} is not an integer from {least} to {MAX_VALUE}", where)
+    return value
+
+
+def signed(value: object, where: str) -> int:
+    """An exact integer of either sign, no further from zero than MAX_VALUE."""
+    if type(value) is not int or abs(value) > MAX_VALUE:
+        raise OcmfError(f"{value!r} is not an integer up to {MAX_VALUE} from zero", where)
     return value
 
 

@@ -1,28 +1,30 @@
 """The payload of a sealed record, written: from a Record to JSON text.
 
-OCMF's fields: FV, GI, GS agent, PG "T<n>", MM machine model, MS meter serial, IS/IT (no user assigned), RD readings. An
-RD entry with TM begins a reading and carries TX and ST where they differ from the reading before; every entry adds one
-register (RV exact integer, RI code, RU smallest unit). Extension fields: XP, XR, XS, XG, XC (metering/README.md).
+OCMF's fields: FV, GI, GS agent, PG "T<n>", MM machine model, MS meter serial, IS/IT (no user assigned), RD readings,
+one entry each with its leading register. Extension fields: XP, XR, XS, XT, XK, XC, XV, XL, XG, XI (metering/README.md).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from metering import ocmf_fields as fields
 from metering.ocmf_fields import FORMAT_VERSION, MAX_READINGS, MAX_REGISTERS, OcmfError
-from metering.period import Period
-from metering.reading import Reading, Reason, Record, Status
+from metering.ocmf_leading import identified, leading, value_texts
+from metering.reading import Clocks, Reason, Record
+from metering.reading_columns import ReadingColumns
 
 GATEWAY = "SpindleShare machine agent"
+_WHOLE = {Reason.BEGIN, Reason.END, Reason.POWER_FAIL}
 
 
 def encode(record: Record) -> str:
     """The payload text of `record`: ASCII, no `|`, no line break.
 
-    OcmfError when it holds what a text cannot say: no reading, a hole in the sequence, a reading without registers, a
-    time finer than a millisecond, a value that is negative or beyond 63 bits, a register outside the catalogue.
+    OcmfError when it holds what a text cannot say: no reading, a hole in the sequence, a reading without registers or
+    with other registers than the rest, a time finer than a millisecond, a value that is negative or beyond 63 bits, a
+    register outside the catalogue.
     """
-    _check_readings(record.readings)
+    readings = _columns(record)
     payload: dict[str, object] = {
         "FV": FORMAT_VERSION,
         "GI": GATEWAY,
@@ -32,45 +34,73 @@ def encode(record: Record) -> str:
         "MS": fields.name(record.meter, "MS"),
         "IS": False,
         "IT": "NONE",
+        "RD": [],
         "XP": fields.link(record.previous, "XP"),
         "XR": record.replayed,
-        "XS": record.readings[0].sequence,
+        "XS": fields.number(readings.first, "XS", 1),
+        **_clocks(record.clocks),
+        "XC": readings.codes,
+        "XV": readings.rows,
     }
-    if gaps := [_gap(index, reading.gap) for index, reading in enumerate(record.readings) if reading.gap]:
-        payload["XG"] = gaps
-    if any(reading.spectrum for reading in record.readings):
-        payload["XC"] = [fields.cells_json(reading.spectrum, "XC") for reading in record.readings]
-    payload["RD"] = _entries(record.readings)
-    return json.dumps(payload, separators=(",", ":")).replace("|", "\\u007c")
+    if readings.spectra:
+        payload["XL"] = [fields.cells_json(readings.spectra.get(place, {}), "XL") for place in range(len(readings))]
+    if readings.gaps:
+        payload["XG"] = [
+            [place, fields.time_text(gap.start, "XG"), fields.time_text(gap.end, "XG")]
+            for place, gap in readings.gaps.items()
+        ]
+    if readings.sessions:
+        payload["XI"] = [[place, fields.name(session, "XI")] for place, session in readings.sessions.items()]
+    text = json.dumps(payload, separators=(",", ":"))
+    # The entries are put together as text: RV is a number whose zeros at the end say its resolution, which JSON's
+    # writer would not keep.
+    return text.replace('"RD":[]', f'"RD":[{",".join(_entries(readings))}]', 1).replace("|", "\\u007c")
 
 
-def _check_readings(readings: Sequence[Reading]) -> None:
-    if not 0 < len(readings) <= MAX_READINGS:
-        raise OcmfError(f"{len(readings)} readings, not 1 to {MAX_READINGS}", "RD")
-    first = fields.number(readings[0].sequence, "XS", 1)
-    for index, reading in enumerate(readings):
-        if reading.sequence != first + index:
-            raise OcmfError(f"sequence {reading.sequence} where {first + index} follows", f"reading {index}")
-        if not 0 < len(reading.registers) <= MAX_REGISTERS:
-            raise OcmfError(f"{len(reading.registers)} registers, not 1 to {MAX_REGISTERS}", f"reading {index}")
+def _columns(record: Record) -> ReadingColumns:
+    if not 0 < len(record.readings) <= MAX_READINGS:
+        raise OcmfError(f"{len(record.readings)} readings, not 1 to {MAX_READINGS}", "RD")
+    try:
+        readings = ReadingColumns.of(record.readings)
+    except ValueError as error:
+        raise OcmfError(str(error), "RD") from None
+    if not 0 < len(readings.codes) <= MAX_REGISTERS:
+        raise OcmfError(f"{len(readings.codes)} registers, not 1 to {MAX_REGISTERS}", "XC")
+    for code in readings.codes:
+        fields.unit_of(code, "XC")
+    for row in readings.rows:
+        for code, value in zip(readings.codes, row, strict=True):
+            fields.number(value, f"XV of {code}")
+    return readings
 
 
-def _gap(index: int, gap: Period) -> list[object]:
-    return [index, fields.time_text(gap.start, "XG"), fields.time_text(gap.end, "XG")]
+def _clocks(clocks: Clocks) -> dict[str, object]:
+    ahead = clocks.source_ahead_ms
+    wall, monotonic = fields.time_text(clocks.wall, "XT"), fields.number(clocks.monotonic_ms, "XT")
+    if ahead is not None:
+        fields.number(abs(ahead), "XT")
+    told: dict[str, object] = {"XT": [wall, monotonic, fields.name(clocks.boot, "XT"), ahead]}
+    steps = [clocks.wall_step_ms, clocks.source_step_ms]
+    if any(steps):
+        told["XK"] = [step for step in steps if fields.number(abs(step), "XK") >= 0]
+    return told
 
 
-def _entries(readings: Sequence[Reading]) -> list[dict[str, object]]:
-    entries: list[dict[str, object]] = []
-    reason: Reason | None = None
-    status: Status | None = None
-    for reading in readings:
-        head: dict[str, object] = {"TM": f"{fields.time_text(reading.device_time, 'TM')} {reading.time_quality}"}
-        if reading.reason is not reason:
-            head["TX"] = reason = reading.reason
-        if reading.status is not status:
-            head["ST"] = status = reading.status
-        for code, value in reading.registers.items():
-            unit = fields.unit_of(code, "RI")
-            entries.append({**head, "RV": fields.number(value, f"RV of {code}"), "RI": code, "RU": unit})
-            head = {}
-    return entries
+def _entries(readings: ReadingColumns) -> Iterator[str]:
+    """Each reading's entry of RD, without the fields that are as in the entry before.
+
+    Where a transaction begins or ends the entry is whole: the public software looks at these by themselves.
+    """
+    place, code = leading(readings.codes)
+    which = "".join(f'"{key}":"{value}",' for key, value in identified(code).items())
+    values = value_texts(code, [row[place] for row in readings.rows])
+    before: tuple[object, object] | None = None
+    heads = zip(readings.times, readings.qualities, readings.reasons, readings.statuses, values, strict=True)
+    for time, quality, reason, status, value in heads:
+        whole = before is None or reason in _WHOLE
+        known: Sequence[object] = (None, None) if whole or before is None else before
+        tx = f'"TX":"{reason}",' if reason != known[0] else ""
+        st = f'"ST":"{status}",' if status != known[1] else ""
+        stamp = f"{fields.time_text(time, 'TM')} {quality}"
+        yield f'{{"TM":"{stamp}",{tx}{which if whole else ""}{st}"RV":{value}}}'
+        before = (reason, status)

@@ -22,7 +22,7 @@ from metering.machine import Agent, Machine, Meter, machine_id
 from metering.parties.party import Organisation, organisation_id
 from metering.parties.store import PartyStore
 from metering.period import QUARTER_HOUR, Period
-from metering.reading import GENESIS, Reading, Reason, Record, Status, TimeQuality
+from metering.reading import GENESIS, Clocks, Reading, Reason, Record, Status, TimeQuality
 from metering.spectrum import Cell
 from metering.store import MeteringStore
 
@@ -180,6 +180,7 @@ def seal_life(
             previous=link,
             replayed=replayed,
             readings=tuple(readings[first : first + _READINGS_A_RECORD]),
+            clocks=Clocks(period.end, 0, "boot"),
         )
         sealed = ocmf.seal(record, shop.key)
         texts.append(sealed.text)

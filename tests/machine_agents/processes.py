@@ -13,6 +13,7 @@ from machine_agents.credentials import signing_key
 from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.spool import Spool
 from metering.ocmf import Sealed, parse
+from metering.reading import Reading
 from tests.machine_agents.fake_service import CODE
 from tests.machine_agents.plain_server import PASSWORD, USER
 
@@ -110,6 +111,11 @@ class AgentProcess:
             with self._news:
                 self.events.append(json.loads(line) if line.startswith("{") else {"event": "no JSON", "line": line})
                 self._news.notify_all()
+
+
+def readings(texts: list[str]) -> list[Reading]:
+    """Every reading of `texts`, whatever records they share."""
+    return [reading for one in chain(texts) for reading in one.record.readings]
 
 
 def chain(texts: list[str]) -> list[Sealed]:

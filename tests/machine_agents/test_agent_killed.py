@@ -1,4 +1,4 @@
-"""Killed at any moment and started again, the agent seals the very same records as one that was left in peace."""
+"""Killed at any moment and started again, the agent seals the very same readings as one that was left in peace."""
 
 import json
 import random
@@ -17,7 +17,7 @@ import pytest
 from machine_agents.model import write_recording
 from tests.machine_agents.fake_service import FakeService, fake_service
 from tests.machine_agents.plain_server import PASSWORD, USER
-from tests.machine_agents.processes import AgentFolder, chain
+from tests.machine_agents.processes import AgentFolder, readings
 
 END = datetime(2026, 3, 5, tzinfo=UTC)
 DAYS = 2
@@ -92,11 +92,11 @@ def stored(service: FakeService) -> list[str]:
 
 
 def test_an_undisturbed_agent_seals_every_quarter_hour(peaceful: Peaceful) -> None:
-    records = chain(peaceful.texts)
-    assert len(records) == DAYS * 96 + 1
-    assert records[0].record.readings[0].reason == "B"
-    assert records[-1].record.readings[0].device_time == END
-    last = records[-1].record.readings[0].registers
+    sealed = readings(peaceful.texts)
+    assert len(sealed) == DAYS * 96 + 1
+    assert sealed[0].reason == "B"
+    assert sealed[-1].device_time == END
+    last = sealed[-1].registers
     assert {code: last[code] for code in peaceful.registers} == peaceful.registers
     assert last["program_run"] > 0
     assert last["travel.X"] > 0
@@ -104,7 +104,7 @@ def test_an_undisturbed_agent_seals_every_quarter_hour(peaceful: Peaceful) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("seed", "forget_session"), [(1, False), (2, True), (3, False)])
-def test_killed_at_random_moments_it_seals_the_same_records(
+def test_killed_at_random_moments_it_seals_the_same_readings(
     seed: int, forget_session: bool, recording: Path, peaceful: Peaceful, tmp_path: Path
 ) -> None:
     """Also when the session cannot be taken up again, so that the subscription has to be transferred to a new one."""
@@ -121,11 +121,10 @@ def test_killed_at_random_moments_it_seals_the_same_records(
                 folder.forget_session()
         agent = folder.start()
         agent.wait_for("connected")
-        wait_until(lambda: len(service.stored) == len(peaceful.texts))
+        wait_until(lambda: len(readings(stored(service))) == len(readings(peaceful.texts)))
         assert agent.stop() == 0
     assert len(folder.starts) > 5
-    chain(stored(service))
-    assert stored(service) == peaceful.texts
+    assert readings(stored(service)) == readings(peaceful.texts)
     assert folder.status["meter"]["registers"] == peaceful.registers
 
 

@@ -14,6 +14,7 @@ from machine_agents.accrual import Policy
 from machine_agents.config import MeterConfig, TelemetryConfig
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery, NotStored
+from machine_agents.host import Host
 from machine_agents.observation import Observation
 from machine_agents.observation_log import ObservationLog
 from machine_agents.sealing import TELEMETRY, Meter
@@ -48,7 +49,14 @@ class Box:
             monotonic=lambda: self.now,
         )
         identity, config = Enrolment("a", "SM-1", "Mill", "token"), MeterConfig(policy=POLICY, interim_seconds=0)
-        self.meter = Meter(self.spool, KEY, identity, config, monotonic=lambda: self.now, log=self.log)
+        self.meter = Meter(
+            self.spool,
+            KEY,
+            identity,
+            config,
+            host=Host(lambda: START, lambda: self.now, "boot", lambda: False),
+            log=self.log,
+        )
 
     def again(self) -> "Box":
         self.spool.close()

@@ -15,6 +15,7 @@ from machine_agents import credentials
 from machine_agents.config import AgentConfig, MeterConfig, ServiceConfig, SourceConfig
 from machine_agents.credentials import Enrolment, save_enrolment
 from machine_agents.delivery import Delivery, NotStored
+from machine_agents.host import Host
 from machine_agents.observation import HEARTBEAT, Observation
 from machine_agents.recovery import NotRecovered, recover_spool
 from machine_agents.sealing import Meter
@@ -36,9 +37,10 @@ def config(folder: Path, service: FakeService) -> AgentConfig:
 
 
 def meter(folder: Path, spool: Spool) -> Meter:
-    return Meter(spool, credentials.signing_key(folder), IDENTITY, MeterConfig(), monotonic=lambda: 0.0)
+    return Meter(spool, credentials.signing_key(folder), IDENTITY, MeterConfig(), host=HOST)
 
 
+HOST = Host(lambda: START, lambda: 0.0, "boot", lambda: False)
 IDENTITY = Enrolment("agent-1", "M-1", "Mill", TOKEN)
 
 
@@ -161,7 +163,7 @@ def test_without_a_service_nothing_is_moved(tmp_path: Path) -> None:
     with pytest.raises(NotRecovered, match="does not say where the chain ends"):
         recover_spool(config(tmp_path, away), now=NOW)
     with closing(Spool(data)) as spool:
-        assert spool.tail.pagination == 3
+        assert spool.tail.sequence == 3
 
 
 _FILL = """

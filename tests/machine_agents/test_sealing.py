@@ -12,6 +12,7 @@ from machine_agents.accrual import Policy
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery, NotStored
+from machine_agents.host import Host
 from machine_agents.observation import Observation
 from machine_agents.sealing import Meter
 from machine_agents.source_time import to_ms
@@ -61,7 +62,12 @@ FIRST = delivery(
 def meter(folder: Path, wall: Wall | None = None) -> tuple[Meter, Spool]:
     spool = Spool(folder)
     identity = Enrolment("a", "m", "Mill", "token")
-    return Meter(spool, KEY, identity, CONFIG, monotonic=wall or Wall()), spool
+    return Meter(spool, KEY, identity, CONFIG, host=host(wall or Wall())), spool
+
+
+def host(wall: Wall, *, synchronised: bool = True) -> Host:
+    """A host whose clocks begin with the first heartbeat's."""
+    return Host(lambda: START + timedelta(seconds=wall.now), wall, "boot", lambda: synchronised)
 
 
 def readings(spool: Spool) -> list[Reading]:
@@ -75,7 +81,7 @@ def test_metering_begins_at_zero_with_the_first_heartbeat(tmp_path: Path) -> Non
     assert (first.reason, first.device_time, first.sequence) == (Reason.BEGIN, START, 1)
     assert set(first.registers.values()) == {0}
     assert {"power_on", "travel.X", "unknown"} <= first.registers.keys()
-    assert first.time_quality is TimeQuality.SYNCHRONISED
+    assert first.time_quality is TimeQuality.INFORMATIVE  # a recording's clock is nobody's
     assert parse(next(spool.texts())).record.replayed
 
 

@@ -10,10 +10,11 @@ import pytest
 from machine_agents.delivery import NotStored
 from machine_agents.spool import Spool, SpoolBroken, SpoolInUse
 from metering.ocmf import Sealed, new_key, parse, seal
-from metering.reading import Reading, Reason, Record, Status, TimeQuality
+from metering.reading import Clocks, Reading, Reason, Record, Status, TimeQuality
 from tests.machine_agents.plain_server import START
 
 KEY = new_key()
+CLOCKS = Clocks(START, 1000, "boot")
 
 
 def sealed(spool: Spool, count: int = 1) -> list[Sealed]:
@@ -23,7 +24,7 @@ def sealed(spool: Spool, count: int = 1) -> list[Sealed]:
     for _ in range(count):
         number += 1
         reading = Reading(number, START, TimeQuality.INFORMATIVE, Reason.DURING, Status.GOOD, {"power_on": number})
-        made.append(seal(Record("a1", "m1", "M", number, previous, True, (reading,)), KEY))
+        made.append(seal(Record("a1", "m1", "M", number, previous, True, (reading,), CLOCKS), KEY))
         previous = made[-1].digest
     return made
 

@@ -12,7 +12,7 @@ from metering.machine import Agent, Machine, machine_id
 from metering.ocmf import PrivateKey, Sealed
 from metering.parties.party import Organisation, organisation_id
 from metering.parties.store import PartyStore
-from metering.reading import GENESIS, Reading, Reason, Record, Status, TimeQuality
+from metering.reading import GENESIS, Clocks, Reading, Reason, Record, Status, TimeQuality
 from metering.store import MeteringStore
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -93,6 +93,7 @@ def chain_of(
             previous=last.digest if last else GENESIS,
             replayed=replayed,
             readings=tuple(drawn[start : start + per_record]),
+            clocks=Clocks(drawn[start].device_time, 1000 * start, "boot"),
         )
         sealed.append(ocmf.seal(change(record), box.key))
     return sealed[1:] if after else sealed

@@ -12,11 +12,12 @@ from metering import chain, ocmf
 from metering.chain import Chain
 from metering.ocmf import Sealed
 from metering.period import Period
-from metering.reading import GENESIS, Reading, Reason, Record, Status, TimeQuality
+from metering.reading import GENESIS, Clocks, Reading, Reason, Record, Status, TimeQuality
 
 KEY = ocmf.new_key()
 PUBLIC = KEY.public_key()
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+CLOCKS = Clocks(START, 1000, "boot")
 
 
 def reading(sequence: int) -> Reading:
@@ -43,7 +44,7 @@ def seal_all(records: list[Record]) -> list[Sealed]:
 def records(count: int = 5) -> list[Record]:
     """`count` records of two readings each."""
     return [
-        Record("agent-1", "SM-1", "MT-1", n, GENESIS, False, (reading(2 * n - 1), reading(2 * n)))
+        Record("agent-1", "SM-1", "MT-1", n, GENESIS, False, (reading(2 * n - 1), reading(2 * n)), CLOCKS)
         for n in range(1, count + 1)
     ]
 
@@ -93,6 +94,15 @@ def change_reading(number: int, **change: object) -> Callable[[list[Record]], No
     return apply
 
 
+def change_readings(**change: object) -> Callable[[list[Record]], None]:
+    def apply(all_records: list[Record]) -> None:
+        record = all_records[1]
+        changed = tuple(replace(one, **change) for one in record.readings)  # type: ignore[arg-type]
+        all_records[1] = replace(record, readings=changed)
+
+    return apply
+
+
 def change_record(number: int, **change: object) -> Callable[[list[Record]], None]:
     def apply(all_records: list[Record]) -> None:
         all_records[number] = replace(all_records[number], **change)  # type: ignore[arg-type]
@@ -104,7 +114,7 @@ def change_record(number: int, **change: object) -> Callable[[list[Record]], Non
     ("change", "reason"),
     [
         (change_reading(0, registers={"cutting": 199, "travel.X": 15}), "2: register cutting fell at reading 3"),
-        (change_reading(0, registers={"cutting": 300}), "2: register travel.X fell at reading 3"),
+        (change_readings(registers={"cutting": 400}), "2: register travel.X fell at reading 3"),
         (change_reading(0, spectrum={("S1", 6154): 19}), "2: spectrum cell 6154 of S1 fell"),
         (change_reading(1, spectrum={("S1", 6154): 29}), "2: spectrum cell 6154 of S1 fell"),
         (change_reading(0, device_time=START), "2: reading 3 lies before its predecessor in time"),

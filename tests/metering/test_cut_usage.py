@@ -106,7 +106,7 @@ def test_evidence_held_back_is_found(database: Database, box: Box) -> None:
     assert "spectrum of S1 grew" in audit(evidence.texts, keys=keys).faults[0].reason
     missing = [text for index, text in enumerate(evidence.texts) if index != 2]
     assert "missing" in audit(missing, keys=keys, earlier=evidence.earlier).faults[0].reason
-    changed = [evidence.texts[0].replace('"RV":', '"RV":1', 1), *evidence.texts[1:]]
+    changed = [evidence.texts[0].replace('"MM":"MT-1"', '"MM":"MT-2"', 1), *evidence.texts[1:]]
     assert "signature" in audit(changed, keys=keys, earlier=evidence.earlier).faults[0].reason
 
 

@@ -18,7 +18,7 @@ from metering.machine import Machine, machine_id
 from metering.ocmf import PrivateKey
 from metering.parties.party import Organisation, organisation_id
 from metering.parties.store import PartyStore
-from metering.reading import GENESIS, Reading, Reason, Record, Status, TimeQuality
+from metering.reading import GENESIS, Clocks, Reading, Reason, Record, Status, TimeQuality
 from metering.spectrum import cell_key
 from metering.store import MeteringStore
 from workbench.bench.row import Row, compare
@@ -67,6 +67,7 @@ class _Box:
             previous=self.previous,
             replayed=True,
             readings=readings,
+            clocks=Clocks(readings[-1].device_time, 1000 * self.sequence, "bench"),
         )
         sealed = ocmf.seal(record, self.key)
         self.previous = sealed.digest

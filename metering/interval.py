@@ -94,11 +94,12 @@ def intervals(walk: Iterable[Step]) -> Iterator[Interval]:
         doubtful = doubtful or reading.status is not Status.GOOD
         unsynchronised = unsynchronised or _is_unsynchronised(reading)
         if reading.device_time != start.device_time:
+            # A recording's clock was judged when it was made; what is played back is marked as such anyway.
             yield replace(
                 _interval(start, reading, grown),
                 replayed=step.replayed,
                 doubtful=doubtful,
-                unsynchronised=unsynchronised,
+                unsynchronised=unsynchronised and not step.replayed,
             )
             start, grown, doubtful, unsynchronised = reading, {}, False, _is_unsynchronised(reading)
 

@@ -253,8 +253,15 @@ def test_even_the_platform_cannot_drop_double_or_reorder_readings(change: Any, t
 
 def test_even_the_platform_cannot_change_a_reading() -> None:
     record = lines(file(evidence.READINGS))[5].decode()
-    value = record.split('"RV":')[1].split(",")[0]
-    changed = record.replace(f'"RV":{value}', f'"RV":{int(value) + 3_600_000}', 1)
+    values = record.split('"XV":[[')[1].split("]")[0]
+    more = ",".join(str(int(value) + 3_600_000) for value in values.split(","))
+    leading = record.split('"RV":')[1].split("}")[0]
+    energy = leading.replace(".", "")
+    changed = record.replace(f"[[{values}]", f"[[{more}]", 1)
+    assert energy in values.split(",")
+    shown = f"{int(energy) + 3_600_000:07}"
+    shown = f"{shown[:-6]}.{shown[-6:]}" if "." in leading else shown
+    changed = changed.replace(f'"RV":{leading}', f'"RV":{shown}', 1)
     content = file(evidence.READINGS).replace(record.encode(), changed.encode())
     report = check(repacked({evidence.READINGS: content}, key=PLATFORM_KEY))
     assert "signature does not match" in " ".join(map(str, report.findings))

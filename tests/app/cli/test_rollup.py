@@ -17,6 +17,7 @@ from machine_agents.accrual import Policy
 from machine_agents.config import MeterConfig, TelemetryConfig
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery
+from machine_agents.host import Host
 from machine_agents.model import SIGNALS, SILENCE_MS, recorded
 from machine_agents.observation import HEARTBEAT, Observation
 from machine_agents.observation_log import ObservationLog
@@ -78,7 +79,8 @@ def metered(folder: Path, box: Box) -> tuple[Spool, SegmentFiles]:
     )
     identity = Enrolment(str(box.agent.id), box.agent.meter_serial, box.agent.machine_model, "token")
     config = MeterConfig(policy=policy, interim_seconds=0)
-    meter = Meter(spool, box.key, identity, config, monotonic=lambda: 0.0, log=log)
+    host = Host(lambda: NOW, lambda: 0.0, "boot", lambda: False)
+    meter = Meter(spool, box.key, identity, config, host=host, log=log)
     signals = (*SIGNALS, HEARTBEAT)
     found = list(recorded(seed=5, begin=BEGIN, end=END))
     position = 0

@@ -13,7 +13,8 @@ from operator import itemgetter
 
 from machine_agents.accrual_state import QUARTER_MS, AccrualState, Value
 from machine_agents.observation import Observation
-from machine_agents.signals import Policy, bind, taker_of
+from machine_agents.running import Policy
+from machine_agents.signals import bind, taker_of
 from machine_agents.source_time import from_ms, to_us
 from metering.period import Period
 from metering.reading import Reason

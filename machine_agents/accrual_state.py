@@ -19,12 +19,14 @@ Stretch: TypeAlias = tuple[int, int]
 """From and to, in milliseconds since 1970."""
 
 QUARTER_MS = 900_000
+FOR_EVER = 2**62
+"""A moment, in milliseconds since 1970, that does not come."""
 _MREV_DIVISOR = 60_000  # 1/1000 per minute x ms -> 1/1000 rev
 
 
 @dataclass(slots=True)
 class Spindle:
-    """A spindle's present speed and load, and its spectrum's cells with their cumulative milliseconds.
+    """A spindle's present values, and its spectrum's cells with their cumulative milliseconds.
 
     Time of which the load is not known is in no cell: it is `spindle_on` less the sum of the cells.
     """
@@ -34,8 +36,22 @@ class Spindle:
     rest: int = 0
     cells: dict[int, int] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
+    rotating: bool | None = None
+    as_axis: bool = False
+    # Derived from the above by running.classify; not saved.
     turning: bool = False
+    loaded: bool = False
     key: int | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be told if the spindle turns."""
+        return self.speed is not None or self.rotating is not None
+
+    @property
+    def kind(self) -> tuple[bool, bool, bool, bool]:
+        """What decides which registers run: turning, with a speed, with a load of cutting; known."""
+        return self.turning, self.speed is not None, self.turning and self.loaded, self.known
 
 
 @dataclass(slots=True)
@@ -53,7 +69,9 @@ class AccrualState:
     axes: dict[str, int | None] = field(default_factory=dict)
     bases: dict[str, int] = field(default_factory=dict)
     counters: dict[str, ControlCounter] = field(default_factory=dict)
+    tool: str | None = None
     hold: int = 0
+    held_since: int | None = None
     life_end: int = 0
     longest_gap: Stretch | None = None
     suppressed: bool = False
@@ -62,11 +80,13 @@ class AccrualState:
     dropped: dict[str, int] = field(default_factory=lambda: {"duplicate": 0, "stale": 0, "late": 0, "unmapped": 0})
     # What the last fold took, in the order it took it: for whoever keeps the raw observations. Not saved.
     taken: list[Pending] = field(default_factory=list)
-    # Derived from the above by signals.bind; not saved.
+    # Derived from the above by signals.bind and running.refresh; not saved.
     policy: object = None
     takers: dict[str, Callable[[int, Value, Value], None] | None] = field(default_factory=dict)
     known: int = 0
     running: tuple[str, ...] = ()
+    idling: tuple[str, ...] = ()
+    idle_until: int = 0
     holding: bool = False
     turning: tuple[tuple[str, Spindle], ...] = ()
 
@@ -109,6 +129,9 @@ class AccrualState:
             return
         for code in self.running:
             registers[code] += length
+        if self.idling and (idle := min(now, self.idle_until) - now + length) > 0:
+            for code in self.idling:
+                registers[code] += idle
         if self.holding:
             self.hold += length
         for code, spindle in self.turning:
@@ -128,6 +151,7 @@ class AccrualState:
     def sleep(self) -> None:
         """From `settled` on the source is not proven alive; what moves meanwhile is not seen."""
         self.asleep_since = self.settled
+        self.tool = None
         for axis in self.axes:
             self.axes[axis] = None
         for counter in self.counters.values():
@@ -164,7 +188,7 @@ class AccrualState:
         plain: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         plain["counters"] = [[c.name, c.base, c.gap, c.mark, c.credit] for c in self.counters.values()]
         plain["spindles"] = {
-            name: [s.speed, s.load, s.rest, list(s.cells.items()), sorted(s.changed)]
+            name: [s.speed, s.load, s.rest, list(s.cells.items()), sorted(s.changed), s.rotating, s.as_axis]
             for name, s in self.spindles.items()
         }
         return json.dumps(plain, separators=(",", ":"))
@@ -180,13 +204,25 @@ class AccrualState:
         state.longest_gap = (state.longest_gap[0], state.longest_gap[1]) if state.longest_gap else None
         state.counters = {name: ControlCounter(name, *rest) for name, *rest in counters}
         state.spindles = {
-            name: Spindle(speed, load, rest, dict(cells), set(changed))
-            for name, (speed, load, rest, cells, changed) in spindles.items()
+            name: Spindle(speed, load, rest, dict(cells), set(changed), *more)
+            for name, (speed, load, rest, cells, changed, *more) in spindles.items()
         }
         return state
 
 
 _PLAIN = (
-    *("settled", "next_cut", "last_cut", "asleep_since", "registers", "values", "seen", "axes", "bases", "hold"),
-    *("life_end", "longest_gap", "suppressed", "replayed", "pending", "dropped"),
+    *(
+        "settled",
+        "next_cut",
+        "last_cut",
+        "asleep_since",
+        "registers",
+        "values",
+        "seen",
+        "axes",
+        "bases",
+        "tool",
+        "hold",
+    ),
+    *("held_since", "life_end", "longest_gap", "suppressed", "replayed", "pending", "dropped"),
 )

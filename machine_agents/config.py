@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +205,7 @@ def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
 
 
 def _meter(raw: Mapping[str, Any]) -> MeterConfig:
-    policy = {"silence_ms", "long_gap_ms", "cutting_feed_max_um_s", "turning_above_mrpm"}
+    policy = {field.name for field in fields(Policy)}
     _only(raw, policy | {"clock", "clock_limit_seconds", "interim_seconds"}, "meter.")
     clock = _get(raw, "meter.clock", str, "informative")
     if clock not in (known := {quality.name.lower(): quality for quality in TimeQuality}):

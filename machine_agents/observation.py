@@ -7,10 +7,17 @@ Signals, and what their exact values mean:
 | `power` | bool: the control is switched on |
 | `mode` | "automatic", "mdi", "manual", "setup" or "other" |
 | `execution` | "active", "interrupted", "feed_hold", "stopped", "ready" or "other" |
+| `item_state` | "executing", "not_executing", "not_available", "out_of_service" or "other" (OPC 40001-1) |
+| `operation_mode` | "processing", "setup", "maintenance", "none" or "other" (OPC 40001-1) |
+| `warm_up` | bool: the machine is warming up, nobody cuts |
+| `dry_run` | bool: a program is tried without cutting |
 | `spindle.S1.speed` | 1/1000 revolutions per minute |
+| `spindle.S1.rotating` | bool: the spindle turns; counts where no speed is known |
+| `spindle.S1.as_axis` | bool: the spindle is positioned as an axis; it then does not turn, whatever speed says |
 | `spindle.S1.load` | 1/1000 of rated load |
 | `axis.X.position` | micrometres |
 | `feed` | actual path feed in micrometres per second |
+| `tool` | text: number or identifier of the tool in use; "" or "0" is none |
 | `counter.power_on`, `counter.auto`, `counter.cut` | the controller's own time counters in milliseconds |
 | `energy` | milliwatt hours of a cumulative meter |
 | `parts` | the control's part counter |
@@ -25,6 +32,8 @@ from datetime import datetime
 
 HEARTBEAT = "heartbeat"
 REPLAYED = "replayed"
+TEXTS = frozenset({"mode", "execution", "item_state", "operation_mode", "tool"})
+"""Signals whose value is text."""
 
 
 @dataclass(frozen=True, slots=True)

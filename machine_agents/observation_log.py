@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from machine_agents.accrual_state import AccrualState
 from machine_agents.config import TelemetryConfig
+from machine_agents.running import Policy
 from machine_agents.segment_files import SegmentFiles
-from machine_agents.signals import Policy
 from machine_agents.status import Status
 from metering.telemetry.segment import BadSegment, Header, Opening, delivery_line, header_line, parse
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from machine_agents.observation import Observation
+from machine_agents.observation import TEXTS, Observation
 from machine_agents.signal_codes import codes_of
 
 MAGIC = "# spindleshare recording 1"
@@ -97,7 +97,7 @@ def own_value(signal: str, text: str) -> int | str | bool | None:
     """The value that a line of the own format gives; raises ValueError."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if signal in ("mode", "execution"):
+    if signal in TEXTS:
         return text
     if not codes_of(signal):
         raise ValueError(f"{signal!r} is no signal")

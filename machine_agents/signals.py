@@ -1,31 +1,13 @@
 """What each signal's new value changes: one small function per signal, bound once and then looked up by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from machine_agents.accrual_state import AccrualState, Spindle, Value
 from machine_agents.counters import ControlCounter
+from machine_agents.running import Policy, classify, is_cutting_feed, refresh
 from machine_agents.signal_codes import codes_of
-from metering.spectrum import cell_key
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Choices of the meter's owner; part of the agent's configuration.
-
-    `silence_ms`: how long after a sign of life (an observation with a value, other than `heartbeat` and `replayed`)
-    values still hold; choose it a little above the longest pause that the machine makes between two observations
-    while its line is up. `long_gap_ms`: after so much silence no more cuts are made until the source speaks again.
-    `cutting_feed_max_um_s`: path feed above it is a rapid move. `turning_above_mrpm`: a spindle turns above it.
-    """
-
-    silence_ms: int = 30_000
-    long_gap_ms: int = 86_400_000
-    cutting_feed_max_um_s: int = 20_000
-    turning_above_mrpm: int = 0
-
 
 Taker: TypeAlias = Callable[[int, Value, Value], None]
 """Takes (now in ms, the signal's old value, its new value)."""
@@ -39,7 +21,7 @@ def bind(state: AccrualState, policy: Policy) -> None:
     state.takers = {}
     state.known = sum(value is not None for value in state.values.values())
     for spindle in state.spindles.values():
-        _classify(spindle, policy)
+        classify(spindle, policy)
     refresh(state, policy)
 
 
@@ -52,8 +34,7 @@ def taker_of(state: AccrualState, signal: str, policy: Policy) -> Taker | None:
     name, _, rest = signal.partition(".")
     part, _, what = rest.partition(".")
     if name == "spindle":
-        take = _on_speed if what == "speed" else _on_load
-        return partial(take, state, policy, state.spindles.setdefault(part, Spindle()))
+        return partial(_on_spindle, state, policy, state.spindles.setdefault(part, Spindle()), what)
     if name == "axis":
         state.axes.setdefault(part, None)
         return partial(_on_position, state, part)
@@ -62,32 +43,14 @@ def taker_of(state: AccrualState, signal: str, policy: Policy) -> Taker | None:
         return partial(_on_counter, state, counter, state.seen_ms(part))
     if signal in ("energy", "parts"):
         return partial(_on_total, state, signal)
+    if signal == "tool":
+        return partial(_on_tool, state)
     return partial(_on_feed if signal == "feed" else _on_state, state, policy)
 
 
-def refresh(state: AccrualState, policy: Policy) -> None:
-    """Decide which registers run with the values now in force."""
-    values, registers = state.values, state.registers
-    turning = [(name, spindle) for name, spindle in state.spindles.items() if spindle.turning]
-    execution = values.get("execution")
-    codes = [f"spindle_on.{name}" for name, _ in turning]
-    if turning:
-        codes.append("spindle_on")
-    if values.get("power") is True:
-        codes.append("power_on")
-    if execution == "active":
-        codes.append("program_run")
-        if values.get("mode") == "automatic":
-            codes.append("auto_run")
-        if turning and _is_cutting_feed(values.get("feed"), policy):
-            codes.append("cutting")
-    state.running = tuple(code for code in codes if code in registers)
-    state.holding = execution in ("interrupted", "feed_hold")
-    state.turning = tuple((f"revolutions.{name}", spindle) for name, spindle in turning)
-
-
-def _is_cutting_feed(feed: Value, policy: Policy) -> bool:
-    return isinstance(feed, int) and 0 < feed <= policy.cutting_feed_max_um_s
+def number_of(value: Value) -> int | None:
+    """The value of a signal that is a number; None for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _on_state(state: AccrualState, policy: Policy, now: int, old: Value, value: Value) -> None:
@@ -98,38 +61,52 @@ def _on_state(state: AccrualState, policy: Policy, now: int, old: Value, value: 
 
 
 def _on_feed(state: AccrualState, policy: Policy, now: int, old: Value, value: Value) -> None:
-    if _is_cutting_feed(old, policy) is not _is_cutting_feed(value, policy):
+    if is_cutting_feed(old, policy) is not is_cutting_feed(value, policy):
         state.settle(now)
         refresh(state, policy)
 
 
-def _on_speed(state: AccrualState, policy: Policy, spindle: Spindle, now: int, old: Value, value: Value) -> None:
-    state.settle(now)
-    spindle.speed = value if isinstance(value, int) else None
-    was_turning = spindle.turning
-    _classify(spindle, policy)
-    if spindle.turning is not was_turning:
-        if spindle.turning and old is not None:
-            state.registers["starts"] += 1
+def _on_spindle(
+    state: AccrualState, policy: Policy, spindle: Spindle, what: str, now: int, old: Value, value: Value
+) -> None:
+    """A spindle's speed, load, rotating or as_axis."""
+    if value == old and value is not True and value is not False:  # 1 == True: which of them it is matters
+        return
+    before, turned, known = spindle.kind, spindle.turning, spindle.known
+    if turned or what != "load":
+        state.settle(now)
+    _set(spindle, what, value)
+    classify(spindle, policy)
+    if spindle.turning and not turned and known:  # what was not seen at rest did not start
+        state.registers["starts"] += 1
+    if spindle.kind != before:
         refresh(state, policy)
 
 
-def _on_load(state: AccrualState, policy: Policy, spindle: Spindle, now: int, old: Value, value: Value) -> None:
-    if spindle.turning:
-        state.settle(now)
-    spindle.load = value if isinstance(value, int) else None
-    _classify(spindle, policy)
+def _set(spindle: Spindle, what: str, value: Value) -> None:
+    if what == "speed":
+        spindle.speed = number_of(value)
+    elif what == "load":
+        spindle.load = number_of(value)
+    elif what == "rotating":
+        spindle.rotating = value if isinstance(value, bool) else None
+    else:
+        spindle.as_axis = value is True
 
 
-def _classify(spindle: Spindle, policy: Policy) -> None:
-    speed, load = spindle.speed, spindle.load
-    spindle.turning = speed is not None and abs(speed) > policy.turning_above_mrpm
-    spindle.key = None if speed is None or load is None else cell_key(speed, load)
+def _on_tool(state: AccrualState, now: int, old: Value, value: Value) -> None:
+    """A change is counted between two tools both seen; what was put in during a silence was not."""
+    if value is None or state.asleep_since is not None:
+        state.tool = None
+    tool = "" if value is None else str(value).strip()
+    if tool.strip("0"):
+        state.registers["tool_changes"] += state.tool is not None and state.tool != tool
+        state.tool = tool
 
 
 def _on_position(state: AccrualState, axis: str, now: int, old: Value, value: Value) -> None:
     base = state.axes[axis]
-    position = value if isinstance(value, int) else None
+    position = number_of(value)
     state.axes[axis] = position if state.asleep_since is None else None
     if base is not None and position is not None:
         state.registers[f"travel.{axis}"] += abs(position - base)

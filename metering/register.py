@@ -1,7 +1,8 @@
 """Registers: cumulative quantities in exact integers of their smallest unit, each with its definition.
 
 A code is a name, or a name and a part (`spindle_on.S1`, `travel.X`). "Spindle hours" has several meanings, so a
-contract names the code that it bills by.
+contract names the code that it bills by. A register counts what the machine did; its twin `billable_...` leaves out the
+time in which nothing is charged (warm-up, maintenance, dry run), while wear registers and the load spectrum go on.
 """
 
 from collections.abc import Iterable
@@ -29,28 +30,51 @@ class Register:
     definition: str
 
 
+_MS = Unit.MILLISECOND
+_BILLABLE = (
+    Register("power_on", _MS, "the control reports itself switched on"),
+    Register("auto_run", _MS, "a program is being executed in automatic mode"),
+    Register("program_run", _MS, "a program is being executed in any mode"),
+    Register("item_executing", _MS, "the machine reports its item state Executing and its operation mode Processing"),
+    Register(
+        "cutting",
+        _MS,
+        "a program is executed with a spindle turning and path feed above zero, at most the machine's cutting feed",
+    ),
+    Register(
+        "cutting_load",
+        _MS,
+        "a spindle turns with its load above the machine's threshold of cutting",
+    ),
+    Register("spindle_on", _MS, "spindle turning, not used as an axis; without a part: at least one spindle turning"),
+    Register(
+        "occupied_idle",
+        _MS,
+        "a program holds the machine and no spindle turns: executed with the spindles at rest, or interrupted, in feed"
+        " hold or stopped in automatic mode, these within the hold limit",
+    ),
+)
+_EXEMPT = "outside warm-up, maintenance and dry run, which are no runtime to be charged"
+
 _CATALOGUE = {
     register.name: register
     for register in (
-        Register("power_on", Unit.MILLISECOND, "the control reports itself switched on"),
-        Register("auto_run", Unit.MILLISECOND, "a program is being executed in automatic mode"),
-        Register("program_run", Unit.MILLISECOND, "a program is being executed in any mode"),
-        Register(
-            "cutting",
-            Unit.MILLISECOND,
-            "a program is executed with a spindle turning and path feed above zero, at most the machine's cutting feed",
-        ),
-        Register("spindle_on", Unit.MILLISECOND, "spindle turning; without a part: at least one spindle turning"),
-        Register("unknown", Unit.MILLISECOND, "the source was not proven alive: nothing else counts"),
+        *_BILLABLE,
+        *(Register(f"billable_{one.name}", _MS, f"{one.definition}; {_EXEMPT}") for one in _BILLABLE),
+        Register("warm_up", _MS, "the machine reports that it is warming up"),
+        Register("dry_run", _MS, "the control reports that it tries a program without cutting"),
+        Register("maintenance", _MS, "the machine reports its operation mode Maintenance"),
+        Register("unknown", _MS, "the source was not proven alive: nothing else counts"),
         Register("revolutions", Unit.MILLIREVOLUTION, "spindle speed integrated over time"),
         Register("travel", Unit.MICROMETRE, "sum of absolute changes of an axis' position"),
         Register("energy", Unit.MILLIWATT_HOUR, "active energy imported, from a meter's counter"),
         Register("parts", Unit.PIECE, "increase of the control's part counter"),
+        Register("tool_changes", Unit.PIECE, "times that another tool came into use; no tool in between is none"),
         Register("starts", Unit.PIECE, "times that a spindle began to turn"),
-        Register("counter", Unit.MILLISECOND, "increase of a controller's own time counter: power_on, auto, cut"),
+        Register("counter", _MS, "increase of a controller's own time counter: power_on, auto, cut"),
         Register(
             "counter_beside",
-            Unit.MILLISECOND,
+            _MS,
             "increase of such a counter beside the agent's own integral, by cause: gap, hold, mode, program, other",
         ),
     )
@@ -80,6 +104,12 @@ def describe(code: str) -> Register:
 def catalogue() -> Iterable[Register]:
     """Every register name there is, with unit and definition."""
     return _CATALOGUE.values()
+
+
+def billable_twin(code: str) -> str | None:
+    """The code that counts as `code` does, outside warm-up, maintenance and dry run; None where there is none."""
+    twin = f"billable_{code}"
+    return twin if twin.partition(".")[0] in _CATALOGUE else None
 
 
 def billed_unit(code: str) -> str:

@@ -146,3 +146,84 @@ def test_without_a_heartbeat_nothing_is_folded() -> None:
     assert fold(state, told((0, "power", True)), None, POLICY) == []
     assert fold(state, [], at(10), POLICY) == []
     assert state.registers["power_on"] == 10_000
+
+
+def test_runtime_in_warm_up_maintenance_and_dry_run_is_not_billable_but_wears() -> None:
+    state, _ = folded(
+        told(
+            (0, "spindle.S1.load", 300),
+            (0, "spindle.S1.speed", 0),
+            (0, "warm_up", True),
+            (5, "spindle.S1.speed", 6_000_000),
+            (15, "warm_up", False),
+            (25, "operation_mode", "maintenance"),
+            (30, "operation_mode", "processing"),
+            (32, "dry_run", True),
+            (40, "dry_run", False),
+        ),
+        until=45,
+    )
+    registers = state.registers
+    assert (registers["warm_up"], registers["maintenance"], registers["dry_run"]) == (15_000, 5_000, 8_000)
+    assert registers["spindle_on"] == 40_000
+    assert registers["billable_spindle_on"] == registers["billable_spindle_on.S1"] == 40_000 - 10_000 - 5_000 - 8_000
+    assert registers["cutting_load"] == 40_000
+    assert registers["billable_cutting_load"] == 40_000 - 10_000 - 5_000 - 8_000
+    assert snapshot(state).spectrum == {("S1", Cell(6000, 30).key): 40_000}
+
+
+def test_rotating_counts_where_no_speed_is_known_and_an_axis_does_not_turn() -> None:
+    state, _ = folded(
+        told(
+            (0, "spindle.S1.rotating", False),
+            (10, "spindle.S1.rotating", True),
+            (20, "spindle.S1.as_axis", True),
+            (25, "spindle.S1.as_axis", False),
+            (30, "spindle.S1.speed", 0),
+            (40, "spindle.S1.speed", None),
+            (45, "spindle.S1.rotating", False),
+        ),
+        until=50,
+    )
+    assert state.registers["spindle_on.S1"] == 10_000 + 5_000 + 5_000
+    assert state.registers["starts"] == 3  # at 10 s, freed from being an axis, and by the flag when speed is gone
+
+
+def test_a_program_occupies_the_machine_while_it_holds_it_within_the_limit() -> None:
+    policy = Policy(silence_ms=1_000_000, hold_limit_ms=30_000)
+    state, _ = folded(
+        told(
+            (0, "mode", "automatic"),
+            (0, "spindle.S1.speed", 0),
+            (0, "execution", "active"),
+            (10, "spindle.S1.speed", 1_000_000),
+            (20, "spindle.S1.speed", 0),
+            (25, "execution", "interrupted"),
+            (35, "execution", "stopped"),
+            (200, "execution", "ready"),
+            (210, "execution", "feed_hold"),
+            (220, "power", False),
+        ),
+        until=230,
+        policy=policy,
+    )
+    assert state.registers["occupied_idle"] == 10_000 + 5_000 + 30_000 + 10_000
+
+
+def test_item_executing_needs_processing_and_only_another_tool_is_a_change() -> None:
+    state, _ = folded(
+        told(
+            (0, "item_state", "executing"),
+            (10, "operation_mode", "processing"),
+            (30, "item_state", "not_executing"),
+            (31, "tool", "5"),
+            (32, "tool", "0"),
+            (33, "tool", "5"),
+            (34, "tool", "12"),
+            (35, "tool", None),
+            (36, "tool", "7"),
+        ),
+        until=40,
+    )
+    assert state.registers["item_executing"] == 20_000
+    assert state.registers["tool_changes"] == 1

@@ -17,8 +17,15 @@ numbers = st.integers(-5_000, 5_000_000)
 signals = st.one_of(
     st.tuples(st.just("power"), st.sampled_from([True, False, None])),
     st.tuples(st.just("mode"), st.sampled_from(["automatic", "mdi", None])),
-    st.tuples(st.just("execution"), st.sampled_from(["active", "interrupted", "ready", None])),
+    st.tuples(st.just("execution"), st.sampled_from(["active", "interrupted", "stopped", "ready", None])),
     st.tuples(st.just("replayed"), st.booleans()),
+    st.tuples(
+        st.sampled_from(["warm_up", "dry_run", "spindle.S1.rotating", "spindle.S1.as_axis"]),
+        st.sampled_from([True, False, None]),
+    ),
+    st.tuples(st.just("operation_mode"), st.sampled_from(["processing", "maintenance", None])),
+    st.tuples(st.just("item_state"), st.sampled_from(["executing", "not_executing", None])),
+    st.tuples(st.just("tool"), st.sampled_from(["1", "2", "0", None])),
     st.tuples(
         st.sampled_from(
             ["spindle.S1.speed", "spindle.S1.load", "spindle.S2.speed", "axis.X.position", "feed", "parts"]
@@ -87,8 +94,11 @@ def test_time_is_either_unknown_or_alive_and_no_register_ever_falls(story: list[
     end = story[-1].source_time + timedelta(hours=3)
     state, cuts = at_once(story, end)
     passed = to_ms(end) - to_ms(START)
-    for code in ("power_on", "program_run", "spindle_on", "cutting", "auto_run"):
-        assert state.registers.get(code, 0) + state.registers["unknown"] <= passed
+    registers = state.registers
+    for code in ("power_on", "program_run", "spindle_on", "cutting", "auto_run", "cutting_load", "item_executing"):
+        assert registers.get(code, 0) + registers["unknown"] <= passed
+        assert registers.get(f"billable_{code}", 0) <= registers.get(code, 0)
+    assert registers.get("spindle_on", 0) + registers.get("occupied_idle", 0) + registers["unknown"] <= passed
     for earlier, later in pairwise(cuts):
         assert all(later.registers[code] >= value for code, value in earlier.registers.items())
     assert from_ms(to_ms(end)) == state.folded_to

@@ -105,6 +105,27 @@ def discover(
     raise typer.Exit(Exit.DONE if any(one.usable for one in found.proposals) else Exit.NOTHING_TO_METER)
 
 
+@app.command()
+def check(
+    config: Annotated[Path, typer.Option(help="The agent's TOML file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Try a configuration against the live machine and the service, without metering: a line for each thing.
+
+    ok, warn or fail, and what to do. It leaves nothing behind on either side, and may run beside the agent.
+
+    Exit status: 0 nothing failed, 1 something did, 3 configuration or profile.
+    """
+    from machine_agents.check_command import report, run_checks, utc_now
+    from machine_agents.checks import Verdict
+    from machine_agents.config import load
+
+    loaded = _or_exit(lambda: load(config))
+    found = _await(run_checks(loaded, clock=utc_now))
+    typer.echo(report(found, as_json=as_json))
+    raise typer.Exit(Exit.FAILED if any(one.verdict == Verdict.FAIL for one in found) else Exit.DONE)
+
+
 def _or_exit(work: Callable[[], _T]) -> _T:
     """The result of `work`; what a person can put right ends the program with one line and a status that says which."""
     try:

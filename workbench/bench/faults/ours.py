@@ -19,7 +19,7 @@ from machine_agents.status import Status
 from workbench.bench.faults.machine import PASSWORD, SIGNALS, USER
 
 _SPINDLE = "mach:Machines/{machine}/cnc:CncInterface/cnc:CncSpindleList/{spindle}/cnc:"
-_MEANING = ("spindle.{spindle}.speed", "spindle.{spindle}.load", "feed", "axis.X.position", "axis.Y.position")
+_MEANING = ("parts", "tool", "item_state", "operation_mode", "dry_run")
 PROFILE = profile.parse(
     """
 name = "faults"
@@ -34,12 +34,12 @@ path = "Server/ServerStatus/CurrentTime"
 type = "time"
 """
     + "".join(
-        f'[[signal]]\nsignal = "{meaning}"\npath = "{_SPINDLE}{name}"\ntype = "number"\nunit = "{unit}"\nscale = "1"\n'
-        for meaning, unit, name in zip(_MEANING, ("RPM", "P1", "H81", "MMT", "MMT"), SIGNALS, strict=True)
+        f'[[signal]]\nsignal = "{meaning}"\npath = "{_SPINDLE}{name}"\ntype = "number"\n'
+        for meaning, name in zip(_MEANING, SIGNALS, strict=True)
     ),
     "faults",
 )
-"""Five nodes whose numbers are taken as they are; what they are called matters to nobody here."""
+"""Five nodes whose numbers are taken as they are: signals without a unit, whose names matter to nobody here."""
 
 
 @dataclass

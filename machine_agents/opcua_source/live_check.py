@@ -14,9 +14,10 @@ from asyncua.ua.uaerrors import UaError
 from machine_agents.budget import excess, samples_per_second
 from machine_agents.checks import Check, Verdict, offset
 from machine_agents.config import SourceConfig
-from machine_agents.credentials import BadSecret, first_line
+from machine_agents.credentials import BadSecret
 from machine_agents.opcua_source.discovery import MATTERS, NEEDS, metered_by, present
 from machine_agents.opcua_source.identity import own_identity
+from machine_agents.opcua_source.login import LoginRefused, read_login
 from machine_agents.opcua_source.nodes import Resolution, resolve
 from machine_agents.opcua_source.session import Link, SecurityRefused, connect, explain
 from machine_agents.opcua_source.state import SubscriptionState
@@ -31,9 +32,9 @@ async def source_checks(
 ) -> list[Check]:
     """Every check of the machine, as far as the server lets us come. `folder` holds the certificates."""
     try:
-        password = first_line(config.password_file, "password of the OPC UA user")
+        login = read_login(config)
     except BadSecret as error:
-        return [Check("password", Verdict.FAIL, str(error), "write it into that file's first line")]
+        return [Check("login", Verdict.FAIL, str(error), "mend the file that it names")]
     identity = own_identity(folder)
     checks = [Check("agent certificate", Verdict.OK, f"SHA-256 {identity.fingerprint}: the control must trust it")]
     try:
@@ -41,7 +42,7 @@ async def source_checks(
             # Keeping a certificate is the first start's decision, not a check's.
             known = folder / "server.der"
             pin = known if known.exists() else Path(spare, "server.der")
-            async with connect(config, identity, pin, password) as link:
+            async with connect(config, identity, pin, login, now=clock()) as link:
                 try:
                     checks.append(_certificate(config, link, kept=pin is known))
                     checks += await _live(link, config, profile, clock)
@@ -49,7 +50,7 @@ async def source_checks(
                     await link.session.close_session(True)
     except SecurityRefused as refused:
         checks.append(Check("security", Verdict.FAIL, str(refused), "see docs/machines.md, certificates"))
-    except (UaError, OSError, TimeoutError) as error:
+    except (UaError, OSError, TimeoutError, LoginRefused) as error:
         why = f"{config.endpoint}: {explain(error, identity)}"
         checks.append(Check("machine", Verdict.FAIL, why, "switch it on, check endpoint and network"))
     return checks

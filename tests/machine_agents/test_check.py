@@ -97,14 +97,14 @@ def test_a_good_configuration_is_told_with_values_units_and_tolerance(tmp_path: 
 
 def test_what_is_wrong_fails_by_name_and_says_what_to_do(tmp_path: Path) -> None:
     limits = '[budget]\nsampling_ms = [100, 500]\nsamples_per_second = 20\nsource = "the manual"\n'
-    found, left = checked(tmp_path, service="http://127.0.0.1:9", extra=limits, ahead=3600)
+    found, left = checked(tmp_path, service="http://127.0.0.1:9", extra=limits, ahead=-3600)
     assert found["sampling budget"].verdict == Verdict.FAIL
     assert "set source.sampling_ms = 500" in found["sampling budget"].what
     assert "the manual" in found["sampling budget"].what_to_do
     assert "outage tolerance" not in found, "nothing is subscribed that the server cannot bear"
     assert found["service"].verdict == Verdict.FAIL
     assert found["machine clock"].verdict == Verdict.WARN
-    assert "s ahead of this host's" in found["machine clock"].what
+    assert "s behind this host's" in found["machine clock"].what
     assert left == 0
 
 

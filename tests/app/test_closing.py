@@ -12,6 +12,7 @@ from app import cli, clock
 from app.database import Database, Role
 from app.schedule import GRACE, close_due_periods, scheduler
 from app.schedule import running as running_jobs
+from app.settings import Settings
 from billing.invoicing.due_store import DueStore
 from billing.invoicing.store import InvoiceStore
 from billing.payments.stripe_gateway import StripeGateway
@@ -109,15 +110,15 @@ def test_a_due_period_comes_back_when_its_worker_dies(shop: Shop) -> None:
 
 
 def test_the_scheduler_repairs_webhooks_where_cards_are_taken(database: Database) -> None:
-    without = scheduler(database, zone=SHANGHAI, clock=lambda: JUNE)
-    assert [job.id for job in without.get_jobs()] == ["close_due_periods"]
+    without = scheduler(database, Settings(zone=SHANGHAI), clock=lambda: JUNE)
+    assert [job.id for job in without.get_jobs()] == ["close_due_periods", "tend_telemetry"]
     gateway = StripeGateway("sk_test_none", webhook_secret="whsec_none", base="http://127.0.0.1:9")
-    jobs = scheduler(database, zone=SHANGHAI, clock=lambda: JUNE, gateway=gateway)
-    assert [job.id for job in jobs.get_jobs()] == ["close_due_periods", "repair_events"]
+    jobs = scheduler(database, Settings(zone=SHANGHAI), clock=lambda: JUNE, gateway=gateway)
+    assert [job.id for job in jobs.get_jobs()] == ["close_due_periods", "tend_telemetry", "repair_events"]
 
 
 def test_jobs_start_and_stop_with_their_block(database: Database) -> None:
     before = set(threading.enumerate())
-    with running_jobs(database, zone=SHANGHAI, clock=clock.now):
+    with running_jobs(database, Settings(zone=SHANGHAI), clock=clock.now):
         assert any("APScheduler" in thread.name for thread in set(threading.enumerate()) - before)
     assert not any("APScheduler" in thread.name for thread in set(threading.enumerate()) - before)

@@ -24,8 +24,9 @@ async def run_checks(config: AgentConfig, *, clock: Callable[[], datetime]) -> l
     else:
         known = profile.load(config.source.profile)
         source = source_checks(config.source, known, config.data / "pki", clock=clock)
+    beside = local_checks(config)
     machine, service = await asyncio.gather(source, service_checks(config.service, config.data, clock=clock))
-    return [*local_checks(config), *machine, *service]
+    return [*beside, *machine, *service]
 
 
 async def _mtconnect(config: MtConnectConfig) -> list[Check]:

@@ -3,6 +3,7 @@
 A subscription is made for it in a session of its own and taken away again; nothing else changes on the server.
 """
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from machine_agents.opcua_source.login import LoginRefused, read_login
 from machine_agents.opcua_source.nodes import Resolution, resolve
 from machine_agents.opcua_source.session import Link, SecurityRefused, connect, explain
 from machine_agents.opcua_source.state import SubscriptionState
-from machine_agents.opcua_source.subscription import NoHeartbeat, Subscription
+from machine_agents.opcua_source.subscription import NoHeartbeat, Subscription, ToleranceRefused
 from machine_agents.profile import Profile
 
 _CURRENT_TIME = ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime))
@@ -34,17 +35,19 @@ async def source_checks(
     try:
         login = read_login(config)
     except BadSecret as error:
-        return [Check("login", Verdict.FAIL, str(error), "mend the file that it names")]
+        return [Check("login", Verdict.FAIL, str(error), "give source.password_file, or user_certificate and user_key")]
+    # The certificate is made where there is none: the control has to trust it before anything else can be tried.
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     identity = own_identity(folder)
     checks = [Check("agent certificate", Verdict.OK, f"SHA-256 {identity.fingerprint}: the control must trust it")]
     try:
         with tempfile.TemporaryDirectory() as spare:
-            # Keeping a certificate is the first start's decision, not a check's.
-            known = folder / "server.der"
-            pin = known if known.exists() else Path(spare, "server.der")
+            # What the first contact keeps is the first start's decision, not a check's: it is tried on a copy.
+            pin = _copy_of_memory(folder, Path(spare))
+            kept = pin.exists()
             async with connect(config, identity, pin, login, now=clock()) as link:
                 try:
-                    checks.append(_certificate(config, link, kept=pin is known))
+                    checks.append(_certificate(config, link, kept=kept))
                     checks += await _live(link, config, profile, clock)
                 finally:
                     await link.session.close_session(True)
@@ -56,8 +59,16 @@ async def source_checks(
     return checks
 
 
+def _copy_of_memory(folder: Path, spare: Path) -> Path:
+    """What the agent remembers of the server, copied: its certificate, and how it was secured."""
+    for name in ("server.der", "server.policy"):
+        if (folder / name).exists():
+            shutil.copy(folder / name, spare / name)
+    return spare / "server.der"
+
+
 def _certificate(config: SourceConfig, link: Link, *, kept: bool) -> Check:
-    if kept or config.server_fingerprint:
+    if kept or config.server_fingerprint or config.trust_folder:
         return Check("server certificate", Verdict.OK, f"SHA-256 {link.server}, the known one")
     advice = "compare it with the control's screen, and write it as source.server_fingerprint"
     return Check("server certificate", Verdict.WARN, f"SHA-256 {link.server} is not known yet", advice)
@@ -119,6 +130,8 @@ async def _granted(link: Link, config: SourceConfig, profile: Profile, resolutio
         state = await subscription.create(
             resolution.found, SubscriptionState(), made.append, timestamp_trigger=profile.timestamp_trigger
         )
+    except ToleranceRefused as error:
+        return Check("outage tolerance", Verdict.FAIL, str(error), "the agent refuses to run on less than the contract")
     except NoHeartbeat as error:
         return Check("outage tolerance", Verdict.FAIL, str(error), "give the user the right to monitor it")
     finally:

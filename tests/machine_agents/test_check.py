@@ -46,6 +46,7 @@ user = "agent"
 password_file = "password"
 profile = "mine.toml"
 tolerance_seconds = {tolerance}
+contract_tolerance_seconds = {contract}
 [service]
 url = "{service}"
 code_file = "code"
@@ -53,7 +54,14 @@ code_file = "code"
 
 
 def checked(
-    folder: Path, *, service: str, tolerance: int = 60, password: str = PASSWORD, extra: str = "", ahead: int = 0
+    folder: Path,
+    *,
+    service: str,
+    tolerance: int = 60,
+    contract: int = 0,
+    password: str = PASSWORD,
+    extra: str = "",
+    ahead: int = 0,
 ) -> tuple[dict[str, Check], int]:
     """What `check` says by name (the last of a name), and how many subscriptions the server is left with."""
     (folder / "password").write_text(password)
@@ -64,7 +72,7 @@ def checked(
 
     async def test() -> None:
         async with plain_server(folder / "server") as server:
-            text = CONFIG.format(endpoint=server.url, service=service, tolerance=tolerance)
+            text = CONFIG.format(endpoint=server.url, service=service, tolerance=tolerance, contract=contract)
             (folder / "agent.toml").write_text(text)
             clock = lambda: datetime.now(UTC) - timedelta(seconds=ahead)  # noqa: E731
             found.extend(await run_checks(load(folder / "agent.toml"), clock=clock))
@@ -79,6 +87,7 @@ def subscriptions(server: PlainServer) -> int:
 
 
 def test_a_good_configuration_is_told_with_values_units_and_tolerance(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
     save_enrolment(tmp_path / "data", Enrolment("agent-1", "M-1", "Mill", TOKEN))
     with fake_service() as service:
         found, left = checked(tmp_path, service=service.url)
@@ -90,6 +99,7 @@ def test_a_good_configuration_is_told_with_values_units_and_tolerance(tmp_path: 
     assert found["machine clock"].verdict == Verdict.OK
     assert found["service"].verdict == Verdict.OK
     assert left == 0
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0
     # A check decides nothing: the certificate of the first contact is kept by the first start.
     assert found["server certificate"].verdict == Verdict.WARN
     assert not (tmp_path / "data" / "pki" / "server.der").exists()
@@ -101,6 +111,7 @@ def test_what_is_wrong_fails_by_name_and_says_what_to_do(tmp_path: Path) -> None
     assert found["sampling budget"].verdict == Verdict.FAIL
     assert "set source.sampling_ms = 500" in found["sampling budget"].what
     assert "the manual" in found["sampling budget"].what_to_do
+    assert (tmp_path / "data").stat().st_mode & 0o077 == 0, "the certificate's folder was made for its owner alone"
     assert "outage tolerance" not in found, "nothing is subscribed that the server cannot bear"
     assert found["service"].verdict == Verdict.FAIL
     assert found["machine clock"].verdict == Verdict.WARN
@@ -114,10 +125,17 @@ def test_a_wrong_password_is_one_failed_line(tmp_path: Path) -> None:
     assert "check user and password" in found["machine"].what
 
 
-def test_less_tolerance_than_the_contract_wants_is_said(tmp_path: Path) -> None:
+def test_less_tolerance_than_was_asked_for_is_said(tmp_path: Path) -> None:
     found, left = checked(tmp_path, service="http://127.0.0.1:9", tolerance=10_000_000)
     assert found["outage tolerance"].verdict == Verdict.WARN
     assert "a longer outage is a gap" in found["outage tolerance"].what_to_do
+    assert left == 0
+
+
+def test_less_tolerance_than_the_contract_demands_fails(tmp_path: Path) -> None:
+    found, left = checked(tmp_path, service="http://127.0.0.1:9", contract=10_000_000)
+    assert found["outage tolerance"].verdict == Verdict.FAIL
+    assert "the contract demands 10000000 s" in found["outage tolerance"].what
     assert left == 0
 
 

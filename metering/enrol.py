@@ -130,11 +130,12 @@ def _take_over(
     now: datetime,
 ) -> Enrolled:
     """A box made anew goes on with the chain: its key signs from the next record on. Again: the same answer."""
+    chain, _ = store.lock_chain(there)
+    there = store.trusted_now(there)
     if found.agent_id is not None and there.fingerprint != fingerprint:
         raise AlreadyEnrolled("another key has taken the meter over with this code: ask for a new one")
-    chain, _ = store.lock_chain(there)
     if there.fingerprint != fingerprint:
-        first = max(chain.pagination, there.key_first if chain.pagination else 0) + 1
+        first = chain.pagination + 1
         store.add_key(there, public_key_pem, fingerprint, first=first, reason="enrolled anew", now=now)
     token = _hash(f"{found.salt}:{code}:{fingerprint}")
     store.set_token(replace(there, name=name, version=version), _hash(token))

@@ -34,10 +34,14 @@ def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: dat
     A record already stored is a no-op when it is the same text and refused when it is another. Needs the worker's role;
     everything happens in the store's transaction, under the agent's lock from the first look at its chain.
     """
-    if agent.revoked_at is not None:
-        return _keep_aside(texts, agent, store=store, now=now)
     sealed, refused = _read(texts, store.keyring(agent))
     chain, layout = store.lock_chain(agent)
+    trusted = store.trusted_now(agent)
+    if trusted.revoked_at is not None:
+        return _keep_aside(texts, trusted, chain, store=store, now=now)
+    if trusted.public_key_pem != agent.public_key_pem:
+        # Another key came while this upload waited for the lock: what counts is who had to sign now.
+        sealed, refused = _read(texts, store.keyring(trusted))
     since = chain.last.device_time if chain.last else None
     accepted, duplicate, misplaced = _sort(sealed, chain, store.digests(agent.meter_id, _known(sealed, chain)))
     refused += misplaced
@@ -49,13 +53,12 @@ def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: dat
     return Receipt(len(accepted), duplicate, tuple(refused), chain.pagination)
 
 
-def _keep_aside(texts: Sequence[str], agent: Agent, *, store: MeteringStore, now: datetime) -> Receipt:
+def _keep_aside(texts: Sequence[str], agent: Agent, chain: Chain, *, store: MeteringStore, now: datetime) -> Receipt:
     """Nothing of a revoked agent is stored, and nothing is thrown away."""
     reason = f"the agent was revoked on {agent.revoked_at:%Y-%m-%d %H:%M} UTC: {agent.revoked_why}"
     refused = tuple(
         Refused(text, hashlib.sha256(text.encode()).hexdigest(), _claimed_pagination(text), reason) for text in texts
     )
-    chain, _ = store.lock_chain(agent)
     store.add_refused(agent, refused, now=now)
     return Receipt(0, 0, refused, chain.pagination)
 

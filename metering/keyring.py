@@ -7,10 +7,12 @@ chain cannot.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from metering import signing
 from metering.signing import PrivateKey, PublicKey
 
+_Key = TypeVar("_Key")
 _PURPOSE = "spindleshare key rotation 1"
 
 
@@ -44,12 +46,25 @@ class Keyring:
 
     @classmethod
     def of_pems(cls, pems: Iterable[tuple[int, str]]) -> "Keyring":
-        """From (first record, PEM text). BadKeyring, BadKey."""
-        return cls(tuple(KeySpan(first, signing.public_from_pem(pem)) for first, pem in sorted(pems)))
+        """From (first record, PEM text) in the order in which they were taken. BadKeyring, BadKey."""
+        return cls(tuple(KeySpan(first, signing.public_from_pem(pem)) for first, pem in in_force(pems)))
 
     def of(self, pagination: int) -> PublicKey:
         """The key that had to sign this record."""
         return next(span.key for span in reversed(self.spans) if span.first <= max(pagination, 1))
+
+
+def in_force(taken: Iterable[tuple[int, _Key]]) -> list[tuple[int, _Key]]:
+    """Keys in the order in which they were taken, without those that a later one overrides.
+
+    A box made anew goes on where the chain stands, whatever record the lost one had announced a key for.
+    """
+    kept: list[tuple[int, _Key]] = []
+    for first, key in taken:
+        while kept and kept[-1][0] >= first:
+            kept.pop()
+        kept.append((first, key))
+    return kept
 
 
 def handover(agent: str, meter: str, first: int, new: PublicKey) -> bytes:

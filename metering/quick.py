@@ -19,6 +19,7 @@ USAGE_FIGURES = (
     "first_sequence, last_sequence"
 )
 LOCK_CHAIN = "SELECT pagination, sequence, digest, spectrum_cells, spectrum_ms FROM agent WHERE id = %s FOR UPDATE"
+TRUST = "SELECT public_key_pem, fingerprint, key_first, revoked_at, revoked_why FROM agent WHERE id = %s"
 MOVE_CHAIN = (
     "UPDATE agent SET pagination = %s, sequence = %s, digest = %s, spectrum_cells = %s, spectrum_ms = %s, "
     "last_seen_at = %s WHERE id = %s"

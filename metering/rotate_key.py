@@ -33,13 +33,13 @@ def rotate_key(
     """
     new = ocmf.public_from_pem(public_key_pem)
     chain, _ = store.lock_chain(agent)
-    known = store.agent_of(agent.meter_id) or agent
+    known = store.trusted_now(agent)
     if (known.fingerprint, known.key_first) == (ocmf.fingerprint(new), first):
         return
     said = handover(str(agent.id), agent.meter_serial, first, new)
     if known.revoked_at is not None:
         raise RotationRefused("the agent was revoked: enrol it with a new code")
-    if first <= max(chain.pagination, known.key_first):
+    if first <= chain.pagination or first < known.key_first:
         raise RotationRefused(f"record {first} is there already, signed by the key before")
     if not is_proven(old_proof, said, ocmf.public_from_pem(known.public_key_pem)):
         raise RotationRefused("the handover is not signed by the key that is valid now")

@@ -1,16 +1,18 @@
 """Machines, meters, agents, enrolment codes and access: their rows and values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import Range, insert
 from sqlmodel import Session, col, select, update
 
-from metering.keyring import Keyring
+from metering.keyring import Keyring, in_force
 from metering.machine import Agent, Machine, Meter, access_id
 from metering.period import Period
+from metering.quick import TRUST, run
 from metering.reading import GENESIS
 from metering.tables import AgentKeyRow, AgentRow, EnrolmentCodeRow, MachineRow, MeterAccessRow, MeterRow
 
@@ -132,22 +134,25 @@ class MachineStore:
         )
         changed = {"token_hash": token_hash, "name": agent.name, "version": agent.version}
         self._session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
-        self._keep_key(agent, agent.public_key_pem, agent.fingerprint, 1, "enrolled", agent.enrolled_at)
+        self._keep_key(agent, agent.public_key_pem, agent.fingerprint, (1, 1), "enrolled", agent.enrolled_at)
 
     def add_key(
         self, agent: Agent, public_key_pem: str, fingerprint: str, *, first: int, reason: str, now: datetime
     ) -> None:
         """From record `first` on the agent signs with this key. The agent's row must be locked."""
-        self._keep_key(agent, public_key_pem, fingerprint, first, reason, now)
+        count = self._session.exec(select(func.count()).where(AgentKeyRow.agent_id == agent.id)).one()
+        self._keep_key(agent, public_key_pem, fingerprint, (count + 1, first), reason, now)
         changed = {"public_key_pem": public_key_pem, "fingerprint": fingerprint, "key_first": first}
         self._session.execute(update(AgentRow).where(col(AgentRow.id) == agent.id).values(**changed))
 
     def _keep_key(
-        self, agent: Agent, public_key_pem: str, fingerprint: str, first: int, reason: str, now: datetime
+        self, agent: Agent, public_key_pem: str, fingerprint: str, place: tuple[int, int], reason: str, now: datetime
     ) -> None:
+        """`place` is the key's ordinal and its first record."""
         statement = insert(AgentKeyRow).values(
             agent_id=agent.id,
-            first_pagination=first,
+            ordinal=place[0],
+            first_pagination=place[1],
             owner_id=agent.owner_id,
             public_key_pem=public_key_pem,
             fingerprint=fingerprint,
@@ -157,16 +162,22 @@ class MachineStore:
         self._session.execute(statement.on_conflict_do_nothing())
 
     def keys_of(self, agent_id: UUID) -> list[tuple[int, str]]:
-        """(first record, PEM) of every key that the agent ever had, in order."""
+        """(first record, PEM) of every key that has signed or will sign records of the agent, in order."""
         row = AgentKeyRow
         query = select(row.first_pagination, row.public_key_pem).where(row.agent_id == agent_id)
-        return [(first, pem) for first, pem in self._session.exec(query.order_by(col(row.first_pagination)))]
+        return in_force((first, pem) for first, pem in self._session.exec(query.order_by(col(row.ordinal))))
 
     def keyring(self, agent: Agent) -> Keyring:
         """The agent's keys, to verify its records with."""
         if agent.key_first == 1:
             return Keyring.of_pems([(1, agent.public_key_pem)])
         return Keyring.of_pems(self.keys_of(agent.id))
+
+    def trusted_now(self, agent: Agent) -> Agent:
+        """The agent with its key and revocation as they are now: under its lock, they are what counts."""
+        pem, fingerprint, key_first, revoked_at, why = run(self._session, TRUST, [agent.id])[0]
+        changed = {"public_key_pem": pem, "fingerprint": fingerprint, "key_first": key_first}
+        return replace(agent, **changed, revoked_at=revoked_at, revoked_why=why)
 
     def set_revoked(self, agent: Agent) -> None:
         """Keep whether, when and why the agent was revoked."""

@@ -65,12 +65,14 @@ class AgentRow(SQLModel, table=True):
 
 
 class AgentKeyRow(SQLModel, table=True):
-    """A key that an agent signs with from `first_pagination` on, until the next one."""
+    """A key that an agent signs with from `first_pagination` on, until the next one; `ordinal` counts an agent's keys
+    in the order in which they were taken."""
 
     __tablename__ = "agent_key"
 
     agent_id: UUID = Field(foreign_key="agent.id", primary_key=True)
-    first_pagination: int = Field(primary_key=True, sa_type=BigInteger)
+    ordinal: int = Field(primary_key=True)
+    first_pagination: int = Field(sa_type=BigInteger)
     owner_id: UUID = Field(foreign_key="organisation.id", index=True)
     public_key_pem: str
     fingerprint: str

@@ -19,13 +19,15 @@ def upgrade() -> None:
     op.create_table(
         "agent_key",
         sa.Column("agent_id", sa.Uuid(), sa.ForeignKey("agent.id"), primary_key=True, nullable=False),
-        sa.Column("first_pagination", sa.BigInteger(), primary_key=True, nullable=False, autoincrement=False),
+        sa.Column("ordinal", sa.Integer(), primary_key=True, nullable=False, autoincrement=False),
+        sa.Column("first_pagination", sa.BigInteger(), nullable=False),
         sa.Column("owner_id", sa.Uuid(), sa.ForeignKey("organisation.id"), nullable=False, index=True),
         *(sa.Column(name, sa.String(), nullable=False) for name in ("public_key_pem", "fingerprint", "reason")),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
     )
     op.execute(
-        "INSERT INTO agent_key SELECT id, 1, owner_id, public_key_pem, fingerprint, 'enrolled', enrolled_at FROM agent"
+        "INSERT INTO agent_key "
+        "SELECT id, 1, 1, owner_id, public_key_pem, fingerprint, 'enrolled', enrolled_at FROM agent"
     )
     for statement in protect("agent_key", ["owner_id"]):
         op.execute(statement)

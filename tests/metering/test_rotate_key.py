@@ -197,3 +197,46 @@ def test_time_does_not_choose_the_key() -> None:
     ring = Keyring((KeySpan(1, NEW.public_key()), KeySpan(5, OTHER.public_key())))
     assert ring.of(4) is not ring.of(5)
     assert ring.of(5) is ring.of(500)
+
+
+def test_an_upload_that_waited_for_a_new_key_is_verified_by_it(database: Database) -> None:
+    box = Sealer(database)
+    send(database, box, [box.seal()])
+    before = known(database, box)
+    rotate(database, box, 2)
+    late = box.seal()
+    receipt = within(database, lambda store: ingest([late], agent=before, store=store, now=NOW))
+    assert (receipt.stored, receipt.high_water) == (0, 1)
+    assert "signature" in receipt.refused[0].reason
+    box.take_back()
+    new = box.seal(key=NEW)
+    assert within(database, lambda store: ingest([new], agent=before, store=store, now=NOW)).stored == 1
+
+
+def test_an_upload_that_waited_for_a_revocation_is_kept_aside(database: Database) -> None:
+    box = Sealer(database)
+    before = known(database, box)
+    within(database, lambda store: revoke_agent(box.enrolled.meter_serial, "stolen", store=store, now=NOW))
+    receipt = within(database, lambda store: ingest([box.seal()], agent=before, store=store, now=NOW))
+    assert (receipt.stored, receipt.high_water) == (0, 0)
+    assert "revoked on" in receipt.refused[0].reason
+
+
+@pytest.mark.parametrize("stored", [0, 2])
+def test_a_box_made_anew_signs_from_the_stored_end_on_though_the_lost_one_had_announced_a_later_key(
+    database: Database, stored: int
+) -> None:
+    box = Sealer(database)
+    send(database, box, [box.seal() for _ in range(stored)] or ["OCMF|"])
+    rotate(database, box, stored + 5)
+    box.enrolled = enrol(database, code_for(database, box.enrolled.meter_serial, replaces=True), OTHER)
+    texts = [box.seal(key=OTHER) for _ in range(7)]
+    receipt = send(database, box, texts)
+    assert (receipt.stored, receipt.high_water, receipt.refused) == (7, stored + 7, ())
+
+
+def test_an_agent_without_any_record_may_change_its_key(database: Database) -> None:
+    box = Sealer(database)
+    rotate(database, box, 1)
+    assert send(database, box, [box.seal(key=NEW)]).stored == 1
+    assert len(within(database, lambda store: store.keys_of(known(database, box).id))) == 1

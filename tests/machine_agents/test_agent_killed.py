@@ -114,8 +114,9 @@ def test_killed_at_random_moments_it_seals_the_same_readings(
         while not machine.done():
             agent = folder.start()
             # From the first moments of the start, through connecting and resuming, into the middle of the replay.
-            agent.wait_for(chance.choice(["started", "connected"]))
-            time.sleep(chance.uniform(0, 0.25))
+            event, longest = chance.choice([("started", 0.25), ("connected", 0.25), ("connected", 0.6)])
+            agent.wait_for(event)
+            time.sleep(chance.uniform(0, longest))
             agent.kill()
             if forget_session:
                 folder.forget_session()

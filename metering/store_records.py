@@ -172,9 +172,11 @@ class RecordStore:
         return found
 
     def _steps(self, meter_id: UUID, conditions: Iterable[Any], layout: Layout | None = None) -> list[Step]:
-        layout = layout or self.layout(meter_id)
         query = select(*_COLUMNS).where(ReadingRow.meter_id == meter_id, *conditions)
-        return [_step(row, layout) for row in self._session.execute(query.order_by(col(ReadingRow.sequence)))]
+        rows = self._session.execute(query.order_by(col(ReadingRow.sequence))).all()
+        # After the rows: a layout only grows, so the later one fits rows that came in between, an earlier one may not.
+        layout = layout or self.layout(meter_id)
+        return [_step(row, layout) for row in rows]
 
 
 _COLUMNS: tuple[Any, ...] = tuple(getattr(ReadingRow, name) for name in READING_COLUMNS.split(", "))

@@ -36,11 +36,13 @@ class UsageStore:
             ]
         )
         query = select(row).where(row.meter_id == meter_id, *begins, *known).order_by(col(row.starts_at))
+        rows = self._session.exec(query).all()
+        # After the rows: a layout only grows, so the later one fits rows that came in between, an earlier one may not.
         codes, spindles, serial = self._session.exec(
             select(MeterRow.register_codes, MeterRow.spindles, MeterRow.serial).where(MeterRow.id == meter_id)
         ).one()
         layout = Layout(tuple(codes), tuple(spindles))
-        return [_usage(found, layout, serial) for found in self._session.exec(query)]
+        return [_usage(found, layout, serial) for found in rows]
 
     def lock_meter(self, meter_id: UUID) -> None:
         """Wait for, and keep out, whoever else stores readings or usage of this meter."""

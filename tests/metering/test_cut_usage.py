@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -113,3 +115,34 @@ def test_evidence_held_back_is_found(database: Database, box: Box) -> None:
 def test_no_usage_has_no_evidence(database: Database, box: Box) -> None:
     with store_of(database) as store, pytest.raises(NoEvidence):
         evidence_for(box.agent.meter_id, [], store=store)
+
+
+def test_a_spindle_that_comes_while_somebody_reads_does_not_disturb_him(
+    database: Database, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads sees rows and their layout by two statements; an upload may widen it in between."""
+    known = [reading(number) for number in range(1, 4)]
+    wider = [replace(reading(number), spectrum={("S2", 6154): 500 * number}) for number in range(4, 7)]
+    sealed = chain_of(box, [*known, *wider])
+    box.send(database, texts(sealed[:3]))
+    with store_of(database) as store:
+        meter, session = store.meter(box.agent.meter_id), store._session
+        statements = {name: getattr(session, name) for name in ("exec", "execute")}
+        sent: list[bool] = []
+
+        def between(name: str) -> Any:
+            def run(*arguments: Any, **options: Any) -> Any:
+                found = statements[name](*arguments, **options)
+                if not sent:
+                    sent.append(True)
+                    box.send(database, texts(sealed[3:]))
+                return found
+
+            return run
+
+        for name in statements:
+            monkeypatch.setattr(session, name, between(name))
+        found = store.usage(meter.id, DAY)
+        monkeypatch.undo()
+    assert sent
+    assert len(found) >= 2

@@ -85,6 +85,7 @@ class Killed:
 
     server: Server
     engine: Spark
+    dying: threading.Event
     batches: int = 0
 
     def close(self) -> None:
@@ -94,6 +95,7 @@ class Killed:
         self.batches += 1
         if self.batches < 2:
             return self.engine.run(batch)
+        self.dying.set()
         # Stopped first, so that the query is surely under way when the server dies.
         os.kill(self.server.process.pid, signal.SIGSTOP)
         killer = threading.Timer(0.5, self.server.process.kill)
@@ -102,6 +104,21 @@ class Killed:
             return self.engine.run(batch)
         finally:
             killer.join()
+
+
+@dataclass
+class Patient:
+    """An engine that leaves the rest of the work until the other one is dying: it would else take it all."""
+
+    engine: Spark
+    dying: threading.Event
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def run(self, batch: Batch) -> list[Row]:
+        assert self.dying.wait(_START_SECONDS), "the other worker never came to its second batch"
+        return self.engine.run(batch)
 
 
 def connecting(server: Server) -> tuple[str, Callable[[], Spark]]:
@@ -123,8 +140,13 @@ def test_days_are_shared_out_and_a_worker_killed_in_the_middle_changes_nothing(t
     whole = roll_up(batches(tmp_path, one), _EMBEDDED)
     by_day = batches(tmp_path, one, by_day=True)
     assert len(by_day) >= 3
+    dying = threading.Event()
     with servers(2) as (doomed, steady):
-        outcome = share_out(by_day, [(doomed.url, lambda: Killed(doomed, Spark(doomed.url))), connecting(steady)])
+        workers = [
+            (doomed.url, lambda: Killed(doomed, Spark(doomed.url), dying)),
+            (steady.url, lambda: Patient(Spark(steady.url), dying)),
+        ]
+        outcome = share_out(by_day, workers)
         assert doomed.process.wait(10) == -signal.SIGKILL
     assert outcome.grown == whole
     assert summed(outcome.grown) == registers(one.state)

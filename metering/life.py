@@ -11,6 +11,8 @@ from fractions import Fraction
 BALL = Fraction(3)
 ROLLER = Fraction(10, 3)
 _PRECISION = 28
+_WEAR_PRECISION = 40
+_RATED_RELIABILITY = Fraction(9, 10)
 
 
 class LifeError(ValueError):
@@ -33,6 +35,26 @@ def l10(rating: Decimal, load: Decimal, p: Fraction = BALL) -> Decimal:
     """Basic rating life in million revolutions, (C/P)^p [ISO 281]; `rating` C and `load` P in one unit."""
     _positive(rating, load)
     return _power(rating / load, p)
+
+
+def share_per_mrev(rating: Fraction, load: Fraction, p: Fraction = BALL) -> Fraction:
+    """The share of its life that a million revolutions cost: (P/C)^p, the reciprocal of L10 [ISO 281, Palmgren-Miner].
+
+    Exact where `p` is whole; else rounded once, to 40 digits, so that sums over any split of a stretch agree.
+    """
+    if rating <= 0 or load < 0:
+        raise LifeError(f"a rating must be positive and a load not negative: {rating}, {load}")
+    ratio = load / rating
+    if p.denominator == 1:
+        return ratio**p.numerator
+    if not ratio:
+        return Fraction(0)
+    with localcontext() as context:
+        context.prec = _WEAR_PRECISION + 10
+        exact = Decimal(ratio.numerator) / ratio.denominator
+        power = exact ** (Decimal(p.numerator) / p.denominator)
+        context.prec = _WEAR_PRECISION
+        return Fraction(+power)
 
 
 def l10_hours(rating: Decimal, load: Decimal, speed: Decimal, p: Fraction = BALL) -> Decimal:
@@ -70,16 +92,24 @@ def reliability(damage: Decimal, beta: Decimal = Decimal("1.5")) -> Decimal:
         return (-(Decimal(10) / 9).ln() * damage**beta).exp()
 
 
-def remaining_hours(damage: Decimal, hours: Decimal) -> Decimal:
-    """Hours left until L10 when life goes on as over the first `hours`, which used up `damage`."""
-    _positive(damage)
-    return (1 - damage) * hours / damage
+def share_at(reliability: Fraction, beta: Decimal = Decimal("1.5")) -> Decimal:
+    """The share of life, 1 at L10, that `reliability` of a population survives: `reliability` above solved for D.
+
+    It is the factor a1 of ISO 281:1990 for the slope 1.5, and about 3.5 at one half: the median is not far off L10.
+    """
+    _positive(beta)
+    if not 0 < reliability < 1:
+        raise LifeError(f"a reliability lies between 0 and 1, not at {reliability}")
+    with localcontext() as context:
+        context.prec = _PRECISION
+        return (_log(reliability) / _log(_RATED_RELIABILITY)) ** (1 / beta)
 
 
-def remaining_hours_lately(damage: Decimal, per_1000_hours: Decimal) -> Decimal:
-    """Hours left until L10 at the pace of late: `per_1000_hours` of life used per 1000 hours."""
-    _positive(per_1000_hours)
-    return (1 - damage) * 1000 / per_1000_hours
+def remaining(share: Fraction, pace: Fraction, until: Fraction = Fraction(1)) -> Fraction:
+    """How much use is left until the share of life `until`, at `pace` (share of life per unit of use); never below 0."""
+    if pace <= 0:
+        raise LifeError(f"a pace of wear must be positive, not {pace}")
+    return max((until - share) / pace, Fraction(0))
 
 
 def screw_l10(rating: Decimal, mean_force: Decimal, load_factor: Decimal = Decimal(1)) -> Decimal:
@@ -103,6 +133,10 @@ def _power(base: Decimal, exponent: Fraction) -> Decimal:
     with localcontext() as context:
         context.prec = _PRECISION
         return base ** (Decimal(exponent.numerator) / exponent.denominator)
+
+
+def _log(share: Fraction) -> Decimal:
+    return (Decimal(share.numerator) / share.denominator).ln()
 
 
 def _positive(*values: Decimal) -> None:

@@ -107,8 +107,10 @@ def test_reliability(damage: str, share: str) -> None:
 
 
 def test_remaining_life_on_the_mix_and_at_the_pace_of_late() -> None:
-    assert life.remaining_hours(Decimal("0.35"), Decimal(4200)) == 7800
-    assert round(life.remaining_hours_lately(Decimal("0.35"), Decimal("0.12")), 1) == Decimal("5416.7")
+    worn = Fraction("0.35")
+    assert life.remaining(worn, worn / 4200) == 7800
+    assert round(life.remaining(worn, Fraction("0.12") / 1000), 1) == Fraction("5416.7")
+    assert life.remaining(Fraction(2), worn) == 0
 
 
 def test_ball_screw() -> None:

@@ -93,9 +93,9 @@ def reliability(damage: Decimal, beta: Decimal = Decimal("1.5")) -> Decimal:
 
 
 def share_at(reliability: Fraction, beta: Decimal = Decimal("1.5")) -> Decimal:
-    """The share of life, 1 at L10, that `reliability` of a population survives: `reliability` above solved for D.
+    """The share of life, 1 at L10, that so much of a population survives: the function above solved for D.
 
-    It is the factor a1 of ISO 281:1990 for the slope 1.5, and about 3.5 at one half: the median is not far off L10.
+    It is the factor a1 of ISO 281:1990 for the slope 1.5, and about 3.5 at one half.
     """
     _positive(beta)
     if not 0 < reliability < 1:
@@ -106,7 +106,7 @@ def share_at(reliability: Fraction, beta: Decimal = Decimal("1.5")) -> Decimal:
 
 
 def remaining(share: Fraction, pace: Fraction, until: Fraction = Fraction(1)) -> Fraction:
-    """How much use is left until the share of life `until`, at `pace` (share of life per unit of use); never below 0."""
+    """The use left until the share of life `until`, at `pace` (share of life per unit of use); never below 0."""
     if pace <= 0:
         raise LifeError(f"a pace of wear must be positive, not {pace}")
     return max((until - share) / pace, Fraction(0))

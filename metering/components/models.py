@@ -92,7 +92,7 @@ def equivalent_load(parameters: Parameters, load: Fraction) -> Fraction:
 def screw_share_per_mrev(parameters: Parameters) -> Fraction:
     """Share of a ball screw's life that a million turns take: (fw Fm / Ca)^3 [ISO 3408-5].
 
-    Fm^3 = sum F^3 n t / sum n t over the stated duty. The mean of cubes is used as it is: no root is drawn, so it is exact.
+    Fm^3 = sum F^3 n t / sum n t over the stated duty; no root is drawn, so it is exact.
     """
     rows = [tuple(map(Fraction, row)) for row in parameters.rows("duty")]
     turns = sum((speed * share for _, speed, share in rows), Fraction(0))

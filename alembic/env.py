@@ -14,7 +14,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 _ROOT = Path(__file__).parent.parent
 for _room in ("metering", "billing"):
-    for _file in sorted(_ROOT.joinpath(_room).rglob("tables.py")):
+    for _file in sorted(_ROOT.joinpath(_room).rglob("tables*.py")):
         importlib.import_module(".".join(_file.relative_to(_ROOT).with_suffix("").parts))
 
 

@@ -47,6 +47,7 @@ def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: dat
     refused += misplaced
     if accepted:
         layout = store.add_records(agent, accepted, chain=chain, layout=layout, now=now)
+        store.mark_sessions(agent, accepted)
         steps = [step for one in accepted for step in one.steps]
         extend_usage(agent, steps, since=since, layout=layout, store=store, now=now)
     store.add_refused(agent, refused, now=now)

@@ -35,6 +35,14 @@ READINGS_BEFORE = (
     f"SELECT {READING_COLUMNS} FROM reading WHERE meter_id = %s AND sequence < %s AND device_time >= coalesce("
     "(SELECT max(device_time) FROM reading WHERE meter_id = %s AND device_time <= %s), '-infinity') ORDER BY sequence"
 )
+_BEFORE, _AFTER = (", ".join(f"{side}.{name}" for name in READING_COLUMNS.split(", ")) for side in ("b", "a"))
+READINGS_AROUND = (
+    f"SELECT w.at, {_BEFORE}, {_AFTER} FROM unnest(%s::timestamptz[]) AS w(at) "
+    "LEFT JOIN LATERAL (SELECT * FROM reading WHERE meter_id = %s AND device_time <= w.at "
+    "ORDER BY device_time DESC, sequence DESC LIMIT 1) b ON true "
+    "LEFT JOIN LATERAL (SELECT * FROM reading WHERE meter_id = %s AND device_time >= w.at "
+    "ORDER BY device_time, sequence LIMIT 1) a ON true"
+)
 CURRENT_USAGE = (
     f"SELECT starts_at, revision, is_open, {USAGE_FIGURES} FROM usage "
     "WHERE meter_id = %s AND starts_at BETWEEN %s AND %s AND superseded_at IS NULL"

@@ -1,12 +1,13 @@
 """Where metering's values and rows meet: one store over one session, made of three parts."""
 
 from metering.store_machines import MachineStore, UnknownMeter
-from metering.store_records import Accepted, RecordStore, Refused
+from metering.store_records import Accepted, Refused
+from metering.store_sessions import SessionStore
 from metering.store_usage import UsageStore
 from metering.tables import EnrolmentCodeRow
 
 __all__ = ["Accepted", "EnrolmentCodeRow", "MeteringStore", "Refused", "UnknownMeter"]
 
 
-class MeteringStore(MachineStore, RecordStore, UsageStore):
-    """Machines, meters and agents; records and readings; usage."""
+class MeteringStore(MachineStore, SessionStore, UsageStore):
+    """Machines, meters and agents; records, readings and sessions; usage."""

@@ -126,7 +126,7 @@ class RecordStore:
     def reading(self, meter_id: UUID, sequence: int, layout: Layout | None = None) -> Reading | None:
         """One reading, without its spectrum."""
         found = run(self._session, ONE_READING, [meter_id, sequence])
-        return _step(found[0], layout or self.layout(meter_id)).reading if found else None
+        return step_of(found[0], layout or self.layout(meter_id)).reading if found else None
 
     def latest(self, meter_id: UUID) -> Step | None:
         """The newest reading that may be seen."""
@@ -145,7 +145,7 @@ class RecordStore:
     def steps_before(self, meter_id: UUID, sequence: int, start: datetime, *, layout: Layout) -> list[Step]:
         """The readings below `sequence` from the last at or before `start` on."""
         rows = run(self._session, READINGS_BEFORE, [meter_id, sequence, meter_id, start])
-        return [_step(row, layout) for row in rows]
+        return [step_of(row, layout) for row in rows]
 
     def texts(self, meter_id: UUID, first_sequence: int, last_sequence: int) -> list[str]:
         """The sealed texts that hold these readings, in order."""
@@ -172,17 +172,18 @@ class RecordStore:
         return found
 
     def _steps(self, meter_id: UUID, conditions: Iterable[Any], layout: Layout | None = None) -> list[Step]:
-        query = select(*_COLUMNS).where(ReadingRow.meter_id == meter_id, *conditions)
+        query = select(*COLUMNS).where(ReadingRow.meter_id == meter_id, *conditions)
         rows = self._session.execute(query.order_by(col(ReadingRow.sequence))).all()
         # After the rows: a layout only grows, so the later one fits rows that came in between, an earlier one may not.
         layout = layout or self.layout(meter_id)
-        return [_step(row, layout) for row in rows]
+        return [step_of(row, layout) for row in rows]
 
 
-_COLUMNS: tuple[Any, ...] = tuple(getattr(ReadingRow, name) for name in READING_COLUMNS.split(", "))
+COLUMNS: tuple[Any, ...] = tuple(getattr(ReadingRow, name) for name in READING_COLUMNS.split(", "))
 
 
-def _step(row: Any, layout: Layout) -> Step:
+def step_of(row: Any, layout: Layout) -> Step:
+    """A row of COLUMNS as a value."""
     sequence, time, quality, reason, status, registers, gap_start, gap_end, cells, ms, replayed = row
     reading = Reading(
         sequence=sequence,

@@ -92,6 +92,7 @@ class Shop:
         )
         with self.database.transaction(Role.WORKER) as session:
             assert LeasingStore(session).add_booking(booking, now=BEFORE_MAY)
+            MeteringStore(session).plan_session(self.meter, str(booking.id), lease.lessee_id, slot, now=BEFORE_MAY)
         return booking
 
     def record(

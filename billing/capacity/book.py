@@ -13,13 +13,16 @@ from metering.period import Period
 
 
 class MeterAccess(Protocol):
-    """What booking needs of metering's store: let the lessee see what the meter measures in its slot."""
+    """What booking needs of metering's store: let the lessee see what the meter measures in its slot, and have a
+    session cut there."""
 
     def meter(self, meter_id: UUID) -> Meter: ...
 
     def grant_access(
         self, meter: Meter, party: UUID, during: Period | tuple[datetime, None], *, reason: str, now: datetime
     ) -> None: ...
+
+    def plan_session(self, meter: Meter, session: str, party: UUID, during: Period, *, now: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,9 @@ def book(
     )
     if not leasing.add_booking(booking, lease=running, now=now):
         return Refused("the machine is taken in a part of this slot: choose another time")
-    metering.grant_access(metering.meter(running.meter_id), lessee_id, slot, reason=str(booking.id), now=now)
+    meter = metering.meter(running.meter_id)
+    metering.grant_access(meter, lessee_id, slot, reason=str(booking.id), now=now)
+    metering.plan_session(meter, str(booking.id), lessee_id, slot, now=now)
     return Booked(running, booking)
 
 

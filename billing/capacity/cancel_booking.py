@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 from uuid import UUID
 
 from billing.capacity.booking import Booking, BookingStatus
@@ -9,8 +10,19 @@ from billing.capacity.lease import FactKind, LeaseFact, fact_id
 from billing.capacity.store import LeasingStore
 
 
+class Sessions(Protocol):
+    """What cancelling needs of metering's store: no session is cut there any more."""
+
+    def withdraw_session(self, session: str, *, now: datetime) -> None: ...
+
+
 def cancel_booking(
-    booking_id: UUID, *, late_hours: Decimal = Decimal(0), leasing: LeasingStore, now: datetime
+    booking_id: UUID,
+    *,
+    late_hours: Decimal = Decimal(0),
+    leasing: LeasingStore,
+    metering: Sessions,
+    now: datetime,
 ) -> Booking:
     """Free the slot; with `late_hours` a late cancellation of that many hours goes on record, proven by the booking.
 
@@ -20,6 +32,7 @@ def cancel_booking(
     if booking.status is BookingStatus.CANCELLED:
         return booking
     leasing.mark_cancelled(booking_id, now=now)
+    metering.withdraw_session(str(booking_id), now=now)
     if late_hours:
         leasing.add_fact(_late(booking, late_hours, now), now=now)
     return leasing.booking(booking_id)

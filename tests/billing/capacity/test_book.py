@@ -102,10 +102,13 @@ def test_a_cancelled_slot_is_free_again_and_late_hours_go_on_record(shop: Shop) 
     first = booked(shop, slot(4, 8))
     assert isinstance(first, Booked)
     with shop.database.transaction(Role.WORKER) as session:
-        leasing = LeasingStore(session)
-        gone = cancel_booking(first.booking.id, late_hours=Decimal(4), leasing=leasing, now=BEFORE_MAY)
+        leasing, metering = LeasingStore(session), MeteringStore(session)
+        gone = cancel_booking(
+            first.booking.id, late_hours=Decimal(4), leasing=leasing, metering=metering, now=BEFORE_MAY
+        )
         assert gone.status is BookingStatus.CANCELLED
-        assert cancel_booking(first.booking.id, late_hours=Decimal(4), leasing=leasing, now=JUNE) == gone
+        again = cancel_booking(first.booking.id, late_hours=Decimal(4), leasing=leasing, metering=metering, now=JUNE)
+        assert again == gone
         facts = leasing.facts_of(first.lease.id, MAY)
     assert [(fact.kind, fact.quantity, fact.evidence) for fact in facts] == [
         (FactKind.LATE_CANCEL, Decimal(4), (str(first.booking.id),))

@@ -89,6 +89,6 @@ def test_what_happens_later_does_not_change_the_evidence(shop: Shop) -> None:
     with shop.database.transaction(Role.WORKER) as session:
         leasing = LeasingStore(session)
         (booking,) = leasing.bookings_of_lease(first.lease)
-        cancel_booking(booking.id, leasing=leasing, now=JUNE.replace(day=20))
+        cancel_booking(booking.id, leasing=leasing, metering=MeteringStore(session), now=JUNE.replace(day=20))
     assert (made(shop, first), made(shop, second)) == before
     assert check_bundle(before[0], keys=keys(shop)).verdict is Verdict.VERIFIED

@@ -43,6 +43,7 @@ COMMANDS = {
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
     "bank": Command("app.cli.bank:group", "Read bank statements."),
     "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
+    "ocmf": Command("app.cli.ocmf:ocmf", "Read and check signed meter records (OCMF) of any make."),
     "rollup": Command("app.cli.rollup:rollup", "Compute usage anew from raw telemetry, beside the stored one."),
     "telemetry": Command("app.cli.telemetry:group", "List or copy raw telemetry."),
     "doctor": Command("app.cli.doctor:doctor", "Say what is wrong with this installation, and what to do."),

@@ -63,10 +63,10 @@ def read(content: bytes) -> Node:
     if not content.strip():
         raise StatementRefused("the file is empty")
     if len(content) > LARGEST_BYTES:
-        raise StatementRefused(f"the file has {len(content)} bytes; a statement file may have {LARGEST_BYTES}")
+        raise StatementRefused(f"the file has {len(content)} bytes; at most {LARGEST_BYTES} are read")
     plain = content.replace(b"\0", b"")  # so that UTF-16 hides nothing
     if any(word in plain for word in _DECLARATIONS):
-        raise StatementRefused("the file declares a document type or entities; a bank statement has neither")
+        raise StatementRefused("the file declares a document type or entities, which are not taken")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, recover=False
     )

@@ -51,14 +51,19 @@ class Database:
         self._engine = engine(url, pool=pool)
 
     @contextlib.contextmanager
-    def transaction(self, role: Role, *, party: UUID | None = None) -> Iterator[Session]:
+    def transaction(
+        self, role: Role, *, party: UUID | None = None, as_of_one_moment: bool = False
+    ) -> Iterator[Session]:
         """A session in one transaction: committed at the end, rolled back by an exception.
 
         `party` is the organisation for which it works: the app role sees its rows only and cannot do without.
+        `as_of_one_moment` is for reading: all statements see the same rows, whatever is stored meanwhile.
         """
         if role is Role.APP and party is None:
             raise PartyMissing("a transaction of the app role needs party=organisation_id")
         with Session(self._engine) as session, session.begin():
+            if as_of_one_moment:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             session.execute(_ENTER, {"role": role.value, "party": str(party or "")})
             yield session
 

@@ -32,6 +32,8 @@ from billing.payments.start_checkout import PaymentUnderWay
 from billing.payments.statement import StatementRefused
 from billing.payments.stripe_gateway import BadSignature, StripeRefused, StripeUnavailable
 from billing.pricing.store import UnknownTariff
+from metering.completeness.balance import NotOnQuarterHours
+from metering.completeness.declaration import NotDeclared
 from metering.evidence import NoEvidence
 from metering.parties.store import UnknownParty
 from metering.period import PeriodError
@@ -47,6 +49,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownParty: (404, "No such organisation", "Check the address."),
     UnknownTariff: (404, "No such tariff", "Ask the machine's lessor for the tariff in force."),
     NoEvidence: (404, "No evidence", "Ask the machine's lessor whether its agent still sends readings."),
+    NotOnQuarterHours: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
+    NotDeclared: (409, "Not declared", "Go back to the machine's month and look at what is declared."),
     PeriodError: (400, "Not a stretch of time", "Give an end that lies after the start."),
     OffTheGrid: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
     UnreadablePeriod: (400, "Not a period", "Give two days, the second after the first."),

@@ -50,9 +50,13 @@ class Link:
 
 
 _LINKS = {
-    "maker": (Link("/maker", "Fleet"), Link("/invoices", "Invoices")),
+    "maker": (Link("/maker", "Fleet"), Link("/completeness", "Completeness"), Link("/invoices", "Invoices")),
     "sme": (Link("/sme", "My capacity"), Link("/invoices", "Invoices")),
-    "finance": (Link("/finance", "Reconcile"), Link("/invoices", "Invoices")),
+    "finance": (
+        Link("/finance", "Reconcile"),
+        Link("/completeness", "Completeness"),
+        Link("/invoices", "Invoices"),
+    ),
 }
 
 

@@ -10,6 +10,8 @@ from metering.reading import Reading, Record
 from metering.register import Unit, describe
 from metering.spectrum import Spectrum
 
+_RUNNING = ("program_run", "auto_run", "spindle_on")
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -45,6 +47,11 @@ def quarter_hours(
     stretch without readings across a quarter hour's end is spread evenly over its time and marked substitute.
     """
     return cut(intervals(steps(readings, replayed=replayed, spectrum_before=spectrum_before)), meter=meter)
+
+
+def ran(deltas: Mapping[str, int]) -> bool:
+    """Whether the machine ran a program, or at least turned a spindle, while the registers grew by `deltas`."""
+    return any(grown > 0 and code.partition(".")[0] in _RUNNING for code, grown in deltas.items())
 
 
 def of_records(records: Sequence[Record], *, spectrum_before: Spectrum | None = None) -> list[Usage]:

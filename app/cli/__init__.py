@@ -41,6 +41,9 @@ COMMANDS = {
     "agents": Command("app.cli.agents:group", "The machine agents: which there are, how they stand, revoke one."),
     "rate": Command("app.cli.rate:rate", "Price a usage file by a tariff file, with lines and working."),
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
+    "completeness": Command(
+        "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."
+    ),
     "bank": Command("app.cli.bank:group", "Read bank statements."),
     "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
     "ocmf": Command("app.cli.ocmf:ocmf", "Read and check signed meter records (OCMF) of any make."),

@@ -7,9 +7,10 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from billing.money import Money, round_half_up
-from metering.register import in_billed_unit
+from metering.register import Unit, describe, in_billed_unit
 
 NOTHING = "–"
+_PLACES = {Unit.MILLISECOND: 4, Unit.MICROMETRE: 6, Unit.MILLIWATT_HOUR: 3, Unit.MILLIREVOLUTION: 1, Unit.PIECE: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ def amount(money: Money) -> str:
 def billed(code: str, value: int, places: int = 2) -> str:
     """A register's value in hours, km, kWh or pieces."""
     return f"{round_half_up(in_billed_unit(code, value), places):,f}"
+
+
+def finely(code: str, value: int) -> str:
+    """As `billed`, with as many places as tell a second or a millimetre."""
+    return billed(code, value, _PLACES[describe(code).unit])
 
 
 def sum_of(deltas: Mapping[str, int], name: str) -> int:

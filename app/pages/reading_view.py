@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.pages.format import NOTHING, State, billed, moment
+from app.pages.format import NOTHING, State, finely, moment
 from metering.machine import Meter
 from metering.ocmf import fingerprint, public_from_pem
 from metering.proof import Proof
@@ -26,7 +26,6 @@ _STATUSES = {
 }
 # The control's own counters, and where they differ from the agent's: for a cross-check, never billed.
 _CONTROL = "counter"
-_PLACES = {Unit.MILLISECOND: 4, Unit.MICROMETRE: 6, Unit.MILLIWATT_HOUR: 3, Unit.MILLIREVOLUTION: 1, Unit.PIECE: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +105,13 @@ def _signature(proof: Proof | None) -> State:
 
 def _row(code: str, reading: Reading, before: Reading | None) -> RegisterRow:
     register = describe(code)
-    value, places = reading.registers[code], _PLACES[register.unit]
+    value = reading.registers[code]
     grown = value - before.registers.get(code, 0) if before else None
     return RegisterRow(
         code=code,
         definition=register.definition,
-        value=billed(code, value, places),
+        value=finely(code, value),
         unit="" if register.unit is Unit.PIECE else billed_unit(code),
-        growth=NOTHING if grown is None else billed(code, grown, places),
+        growth=NOTHING if grown is None else finely(code, grown),
         grew=bool(grown),
     )

@@ -15,9 +15,7 @@ from uuid import UUID
 
 from billing.capacity.booking import Booking, BookingStatus
 from metering.period import Period
-from metering.usage import Usage
-
-_RUNNING = ("program_run", "auto_run", "spindle_on")
+from metering.usage import Usage, ran
 
 
 class CannotAttribute(ValueError):
@@ -121,7 +119,7 @@ def attribute(
 
 def ran_program(row: Usage) -> bool:
     """Whether the machine ran a program, or at least turned a spindle, in the row's quarter hour."""
-    return any(grown > 0 and code.partition(".")[0] in _RUNNING for code, grown in row.deltas.items())
+    return ran(row.deltas)
 
 
 def _answered(booked: Sequence[Booking], sessions: Mapping[UUID, Period]) -> Iterator[Period]:

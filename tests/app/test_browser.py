@@ -100,8 +100,13 @@ def test_finance_matches_a_bank_line_that_names_no_invoice_exactly(page: Page, s
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> None:
-    invoice = f"/invoices/{site.issued.id}"
-    for name, paths in {"maker": ["/maker", "/invoices"], "sme": ["/sme", invoice], "finance": ["/finance"]}.items():
+    invoice, machine = f"/invoices/{site.issued.id}", f"/completeness/{site.lease.machine_id}"
+    pages = {
+        "maker": ["/maker", "/invoices", "/completeness", machine],
+        "sme": ["/sme", invoice],
+        "finance": ["/finance"],
+    }
+    for name, paths in pages.items():
         context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(f"{site.base}/sign-in")

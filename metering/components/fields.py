@@ -26,12 +26,17 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
-class ParametersRefused(ValueError):
-    """The parameters cannot be taken as they are; `problems` names every wrong field."""
+class ComponentRefused(ValueError):
+    """What was said of a component cannot be taken as it is; `problems` names every wrong field."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+def refusal(field: str, message: str) -> ComponentRefused:
+    """A refusal for one field."""
+    return ComponentRefused([Problem(field, message)])
 
 
 class Form(StrEnum):
@@ -67,7 +72,7 @@ class Field:
 
 
 def read(given: Mapping[str, object], fields: Sequence[Field]) -> dict[str, Value]:
-    """The values of `fields` in `given`. Raises ParametersRefused, which names every wrong or unknown field."""
+    """The values of `fields` in `given`. Raises ComponentRefused, which names every wrong or unknown field."""
     values: dict[str, Value] = {}
     problems = [
         Problem(name, f"is not a parameter here; take it out (known: {', '.join(field.name for field in fields)})")
@@ -84,10 +89,10 @@ def read(given: Mapping[str, object], fields: Sequence[Field]) -> dict[str, Valu
             continue
         try:
             values[field.name] = _value(field, said)
-        except ParametersRefused as refused:
+        except ComponentRefused as refused:
             problems.extend(refused.problems)
     if problems:
-        raise ParametersRefused(problems)
+        raise ComponentRefused(problems)
     return values
 
 
@@ -166,5 +171,5 @@ def _quoted(said: object) -> str:
     return repr(text if len(text) <= 40 else f"{text[:40]}…")
 
 
-def _wrong(field: Field, message: str) -> ParametersRefused:
-    return ParametersRefused([Problem(field.name, message)])
+def _wrong(field: Field, message: str) -> ComponentRefused:
+    return refusal(field.name, message)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import cast
 
-from metering.components.fields import Field, Form, ParametersRefused, Problem, Rows, Value, read, write
+from metering.components.fields import ComponentRefused, Field, Form, Problem, Rows, Value, read, write
 from metering.register import UnknownRegister, billed_unit, describe
 
 
@@ -142,11 +142,11 @@ class Parameters:
 
     @classmethod
     def of(cls, kind: Kind, given: Mapping[str, object]) -> "Parameters":
-        """From a file's, form's or request's fields. Raises ParametersRefused with every wrong field."""
+        """From a file's, form's or request's fields. Raises ComponentRefused with every wrong field."""
         parameters = cls(kind, read(given, FIELDS[kind]))
         problems = [*_CHECKS[kind](parameters), *_worth(parameters)]
         if problems:
-            raise ParametersRefused(problems)
+            raise ComponentRefused(problems)
         return parameters
 
     def to_json(self) -> dict[str, object]:
@@ -167,12 +167,12 @@ class Parameters:
 
 
 def kind_named(name: object) -> Kind:
-    """The kind of this name. Raises ParametersRefused, which lists them."""
+    """The kind of this name. Raises ComponentRefused, which lists them."""
     try:
         return Kind(name if isinstance(name, str) else "")
     except ValueError:
         known = ", ".join(Kind)
-        raise ParametersRefused([Problem("kind", f"{name!r} is no kind of component; write one of {known}")]) from None
+        raise ComponentRefused([Problem("kind", f"{name!r} is no kind of component; write one of {known}")]) from None
 
 
 def _of_bearings(parameters: Parameters) -> list[Problem]:

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from metering.components.fields import ParametersRefused, shown
+from metering.components.fields import ComponentRefused, shown
 from metering.components.parameters import FIELDS, Kind, Parameters, kind_named
 from tests.metering.components.builders import GIVEN, of
 
 
 def refused(kind: Kind, **changed: object) -> dict[str, str]:
-    with pytest.raises(ParametersRefused) as caught:
+    with pytest.raises(ComponentRefused) as caught:
         of(kind, **changed)
     return {problem.field: problem.message for problem in caught.value.problems}
 
@@ -78,5 +78,5 @@ def test_a_parts_worth_is_whole_or_left_out() -> None:
 
 def test_an_unknown_kind_is_told_the_known_ones() -> None:
     assert kind_named("ball_screw") is Kind.BALL_SCREW
-    with pytest.raises(ParametersRefused, match="spindle_bearings, ball_screw"):
+    with pytest.raises(ComponentRefused, match="spindle_bearings, ball_screw"):
         kind_named("gearbox")

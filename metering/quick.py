@@ -43,6 +43,14 @@ READINGS_AROUND = (
     "LEFT JOIN LATERAL (SELECT * FROM reading WHERE meter_id = %s AND device_time >= w.at "
     "ORDER BY device_time, sequence LIMIT 1) a ON true"
 )
+SCHEDULE_STANDING = (
+    "SELECT s.number, s.issued_at, s.valid_until, s.changes = "
+    "(SELECT count(*) + count(withdrawn_at) FROM meter_session m "
+    "WHERE m.meter_id = s.meter_id AND m.ends_at > s.issued_at), CASE WHEN s.number > %s THEN s.text END, "
+    "r.device_time, r.replayed FROM (SELECT * FROM cut_schedule WHERE meter_id = %s ORDER BY number DESC LIMIT 1) s "
+    "LEFT JOIN LATERAL (SELECT device_time, replayed FROM reading WHERE meter_id = s.meter_id "
+    "ORDER BY sequence DESC LIMIT 1) r ON true"
+)
 CURRENT_USAGE = (
     f"SELECT starts_at, revision, is_open, {USAGE_FIGURES} FROM usage "
     "WHERE meter_id = %s AND starts_at BETWEEN %s AND %s AND superseded_at IS NULL"

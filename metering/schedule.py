@@ -24,7 +24,7 @@ MAX_NUMBER = 10**12
 MAX_LENGTH = timedelta(days=62)
 _HEADER = "CUTS|"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
-_METER = re.compile(r"[ -~]{1,120}")
+_MAX_METER = 120
 _SIGNATURE = re.compile(r"(?:[0-9a-f]{2}){8,72}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -81,7 +81,7 @@ class CutSchedule:
     cuts: tuple[ScheduledCut, ...] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
-        if not _METER.fullmatch(self.meter):
+        if not 0 < len(self.meter) <= _MAX_METER or not self.meter.isprintable():
             raise ScheduleError(f"{self.meter!r:.80} is no serial of a meter")
         if not 0 < self.number <= MAX_NUMBER:
             raise ScheduleError(f"number {self.number} is not from 1 to {MAX_NUMBER}")

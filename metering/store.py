@@ -1,7 +1,8 @@
-"""Where metering's values and rows meet: one store over one session, made of three parts."""
+"""Where metering's values and rows meet: one store over one session, made of its parts."""
 
 from metering.store_machines import MachineStore, UnknownMeter
 from metering.store_records import Accepted, Refused
+from metering.store_schedules import ScheduleStore
 from metering.store_sessions import SessionStore
 from metering.store_usage import UsageStore
 from metering.tables import EnrolmentCodeRow
@@ -9,5 +10,5 @@ from metering.tables import EnrolmentCodeRow
 __all__ = ["Accepted", "EnrolmentCodeRow", "MeteringStore", "Refused", "UnknownMeter"]
 
 
-class MeteringStore(MachineStore, SessionStore, UsageStore):
-    """Machines, meters and agents; records, readings and sessions; usage."""
+class MeteringStore(MachineStore, SessionStore, ScheduleStore, UsageStore):
+    """Machines, meters and agents; records, readings and sessions; cut schedules; usage."""

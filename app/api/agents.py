@@ -11,7 +11,7 @@ from app import clock
 from app.database import Database, Role
 from app.problems import Problem
 from metering.enrol import AlreadyEnrolled, CodeExpired, EnrolmentRefused, UnknownCode, redeem
-from metering.ocmf import BadKey
+from metering.ocmf import BadKey, public_to_pem
 from metering.store import MeteringStore
 
 _MAX_BODY = 16 * 1024
@@ -32,12 +32,14 @@ class Enrolment(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class EnrolledAgent(msgspec.Struct):
-    """What the agent writes into its records, and the `token` that it sends with them."""
+    """What the agent writes into its records, the `token` that it sends with them, and the key (PEM) that signs the cut
+    schedules which it has to follow."""
 
     agent_id: str
     meter_serial: str
     machine_model: str
     token: str
+    schedule_key_pem: str
 
 
 @post("/api/agents/enrol", status_code=201, sync_to_thread=True, request_max_body_size=_MAX_BODY)
@@ -60,7 +62,10 @@ def enrol(request: Request[Any, Any, State], data: JSONBody[Enrolment]) -> Enrol
         raise Problem(status, "Not enrolled", str(refused), what_to_do) from None
     except BadKey as error:
         raise Problem(400, "Not a usable key", str(error), "Send an ECDSA P-256 public key as PEM text.") from None
-    return EnrolledAgent(str(enrolled.agent_id), enrolled.meter_serial, enrolled.machine_model, enrolled.token)
+    schedule_key = public_to_pem(request.app.state.platform_key.public_key())
+    return EnrolledAgent(
+        str(enrolled.agent_id), enrolled.meter_serial, enrolled.machine_model, enrolled.token, schedule_key
+    )
 
 
 route_handlers = [enrol]

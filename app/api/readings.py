@@ -8,6 +8,7 @@ from litestar.datastructures import State
 from litestar.params import RawBody
 
 from app import clock
+from app.cut_schedules import HEADER, known_number, schedule_in_force
 from app.database import Database, Role
 from app.problems import Problem
 from metering.enrol import identify
@@ -25,13 +26,15 @@ class RefusedRecord(msgspec.Struct):
     reason: str
 
 
-class Receipt(msgspec.Struct):
-    """What became of a batch. Up to `high_water` everything is stored and may be forgotten by the agent."""
+class Receipt(msgspec.Struct, omit_defaults=True):
+    """What became of a batch. Up to `high_water` everything is stored and may be forgotten by the agent. `schedule` is
+    the signed cut schedule, where the agent said the number of an older one."""
 
     stored: int
     duplicate: int
     refused: list[RefusedRecord]
     high_water: int
+    schedule: str | None = None
 
 
 @post("/api/readings", status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
@@ -40,6 +43,7 @@ def receive(request: Request[Any, Any, State], body: RawBody) -> Receipt:
     token = token_of(request)
     texts = _lines(body)
     database: Database = request.app.state.database
+    known = known_number(request.headers.get(HEADER))
     # As worker: an agent is no party, its token and its signatures are what it may act by.
     with database.transaction(Role.WORKER) as session:
         store = MeteringStore(session)
@@ -47,8 +51,12 @@ def receive(request: Request[Any, Any, State], body: RawBody) -> Receipt:
         if agent is None:
             raise unknown_agent()
         receipt = ingest(texts, agent=agent, store=store, now=clock.now())
+        schedule = None
+        if known is not None and agent.revoked_at is None:
+            key = request.app.state.platform_key
+            schedule = schedule_in_force(session, agent.meter_id, known=known, key=key, now=clock.now()).text
     refused = [RefusedRecord(one.pagination, one.reason) for one in receipt.refused]
-    return Receipt(receipt.stored, receipt.duplicate, refused, receipt.high_water)
+    return Receipt(receipt.stored, receipt.duplicate, refused, receipt.high_water, schedule)
 
 
 def unknown_agent() -> Problem:

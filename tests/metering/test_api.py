@@ -12,20 +12,24 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from app import clock, problems
-from app.api import agents, readings
+from app.api import agent_schedule, agents, readings
 from app.database import Database, Role
 from metering import ocmf
 from metering.enrol import invite
+from metering.rotate_key import revoke_agent
+from metering.schedule import parse, verify
 from metering.store import MeteringStore
 from tests.metering.builders import Box, add_parties, chain_of, enrolled_box, machine, reading, texts
+
+PLATFORM = ocmf.new_key()
 
 
 @pytest.fixture
 def client(database: Database) -> Iterator[httpx.Client]:
     add_parties(database)
     app = Litestar(
-        route_handlers=[*agents.route_handlers, *readings.route_handlers],
-        state=State({"database": database}),
+        route_handlers=[*agents.route_handlers, *agent_schedule.route_handlers, *readings.route_handlers],
+        state=State({"database": database, "platform_key": PLATFORM}),
         exception_handlers=problems.exception_handlers(),
     )
     listening = socket.socket()
@@ -58,7 +62,8 @@ def test_enrol_then_send(client: httpx.Client, database: Database) -> None:
     asked = enrolment(database)
     answer = client.post("/api/agents/enrol", json=asked)
     assert answer.status_code == 201
-    assert answer.json().keys() == {"agent_id", "meter_serial", "machine_model", "token"}
+    assert answer.json().keys() == {"agent_id", "meter_serial", "machine_model", "token", "schedule_key_pem"}
+    assert answer.json()["schedule_key_pem"] == ocmf.public_to_pem(PLATFORM.public_key())
     assert client.post("/api/agents/enrol", json=asked).json() == answer.json()
     other = {**asked, "public_key_pem": ocmf.public_to_pem(ocmf.new_key().public_key())}
     refused = client.post("/api/agents/enrol", json=other)
@@ -116,3 +121,40 @@ def test_strangers_and_nonsense_are_told_what_to_do(client: httpx.Client, databa
     ]
     assert [one.status_code for one in cases] == [401, 401, 400, 400, 413, 413]
     assert all(one.json()["title"] for one in cases)
+
+
+def poll(client: httpx.Client, token: str, known: str | None = None) -> httpx.Response:
+    header = {} if known is None else {"Spindleshare-Schedule": known}
+    return client.get("/api/agents/schedule", headers={"Authorization": f"Bearer {token}", **header})
+
+
+def test_a_receipt_brings_the_schedule_only_to_an_agent_that_knows_an_older_one(
+    client: httpx.Client, database: Database
+) -> None:
+    box = enrolled_box(database, serial="SM-2")
+    body = texts(chain_of(box, [reading(1), reading(2)]))
+    assert "schedule" not in send(client, box, body[0]).json()
+    brought = send(client, box, body[0], **{"Spindleshare-Schedule": "0"}).json()["schedule"]
+    sealed = parse(brought)
+    verify(sealed, PLATFORM.public_key())
+    assert (sealed.schedule.meter, sealed.schedule.number) == ("SM-2", 1)
+    for known, has in (("1", False), ("7", False), ("0", True), ("-1", False), ("one", False), ("9" * 40, False)):
+        receipt = send(client, box, body[1], **{"Spindleshare-Schedule": known}).json()
+        assert ("schedule" in receipt) is has, known
+
+
+def test_a_poll_gives_the_schedule_and_its_key_to_an_enrolled_agent_alone(
+    client: httpx.Client, database: Database
+) -> None:
+    box = enrolled_box(database, serial="SM-2")
+    answer = poll(client, box.enrolled.token).json()
+    assert answer["schedule_key_pem"] == ocmf.public_to_pem(PLATFORM.public_key())
+    assert parse(answer["schedule"]).schedule.number == answer["number"] == 1
+    assert poll(client, box.enrolled.token, "1").json()["schedule"] is None
+    assert poll(client, "guess").status_code == 401
+    with database.transaction(Role.WORKER) as session:
+        revoke_agent("SM-2", "stolen", store=MeteringStore(session), now=clock.now())
+    refused = poll(client, box.enrolled.token)
+    assert (refused.status_code, "what_to_do" in refused.json()) == (403, True)
+    body = texts(chain_of(box, [reading(1)]))
+    assert "schedule" not in send(client, box, body[0], **{"Spindleshare-Schedule": "0"}).json()

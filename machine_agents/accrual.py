@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
-from machine_agents.accrual_state import QUARTER_MS, AccrualState, Value
+from machine_agents.accrual_state import QUARTER_MS, AccrualState, Pending, Value
 from machine_agents.observation import Observation
 from machine_agents.running import Policy
 from machine_agents.signals import bind, taker_of
@@ -48,7 +48,7 @@ def fold(
     a `heartbeat` observation does not move the watermark, only the argument does.
     """
     pending = state.pending
-    pending.extend((to_us(seen.source_time), seen.signal, seen.value) for seen in observations)
+    _take_in(pending, observations)
     state.taken = []
     if heartbeat is None:
         return []
@@ -83,6 +83,17 @@ def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING) -> Cut:
     state.last_cut = state.settled
     period = Period(from_ms(gap[0]), from_ms(gap[1])) if gap else None
     return Cut(from_ms(state.settled), dict(state.registers), spectrum, period, state.replayed, reason)
+
+
+def _take_in(pending: list[Pending], observations: Iterable[Observation]) -> None:
+    """Values of one sampling mostly bear the same time: it is worked out once."""
+    add = pending.append
+    moment, us = None, 0
+    for seen in observations:
+        if seen.source_time is not moment:
+            moment = seen.source_time
+            us = to_us(moment)
+        add((us, seen.signal, seen.value))
 
 
 def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Policy, cuts: list[Cut]) -> None:

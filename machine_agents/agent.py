@@ -16,7 +16,6 @@ from machine_agents.courier import Courier, Refused
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import NotStored, StoreBroken
 from machine_agents.host import Host, this_host
-from machine_agents.local_port import serving
 from machine_agents.observation_log import ObservationLog
 from machine_agents.report import EVERY_SECONDS, Reporter, doing
 from machine_agents.rotation import finish_switch
@@ -67,6 +66,8 @@ def _local_port(
 ) -> contextlib.AbstractContextManager[object]:
     if not config.local_port:
         return contextlib.nullcontext()
+    from machine_agents.local_port import serving
+
     return serving(config.local_host, config.local_port, status.published, clock=clock)
 
 

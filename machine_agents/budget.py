@@ -1,16 +1,20 @@
-"""Whether a configuration asks more of a server than its vendor says it can give."""
+"""Whether a configuration asks more of a server than its vendor allows, or more of a reading than it holds."""
+
+from collections.abc import Collection
 
 from machine_agents.config import SourceConfig
 from machine_agents.profile import Profile
+from machine_agents.signal_codes import codes_of
+from metering.ocmf_fields import MAX_REGISTERS
 
 
 class OverBudget(ValueError):
     """The configuration asks more of the server than the profile's budget: nothing is subscribed."""
 
 
-def excess(profile: Profile, config: SourceConfig, items: int = 0) -> list[str]:
-    """What is too much, each with what to change; `items` as far as they are known (0: not yet)."""
-    budget, found = profile.budget, []
+def excess(profile: Profile, config: SourceConfig, signals: Collection[str] = ()) -> list[str]:
+    """What is too much, each with what to change; `signals` as far as they are known (none: not yet)."""
+    budget, found, items = profile.budget, [], len(signals)
     for name, allowed in (("sampling_ms", budget.sampling_ms), ("publish_ms", budget.publish_ms)):
         if allowed and (value := getattr(config, name)) not in allowed:
             found.append(f"source.{name} = {value}: this server takes only {', '.join(map(str, allowed))}")
@@ -26,6 +30,12 @@ def excess(profile: Profile, config: SourceConfig, items: int = 0) -> list[str]:
         )
     if budget.queue and config.queue > budget.queue:
         found.append(f"source.queue = {config.queue}: this server keeps at most {budget.queue}")
+    registers = len({code for signal in signals for code in codes_of(signal)} | {"unknown"})
+    if registers > MAX_REGISTERS:
+        found.append(
+            f"{items} signals feed {registers} registers, a reading holds {MAX_REGISTERS}: "
+            "take a profile with fewer signals"
+        )
     return found
 
 
@@ -34,8 +44,8 @@ def samples_per_second(config: SourceConfig, items: int) -> float:
     return items * 1000 / max(config.sampling_ms, 1)
 
 
-def check_budget(profile: Profile, config: SourceConfig, items: int = 0) -> None:
+def check_budget(profile: Profile, config: SourceConfig, signals: Collection[str] = ()) -> None:
     """OverBudget when there is any excess; the vendor's source for the limits is named."""
-    if found := excess(profile, config, items):
+    if found := excess(profile, config, signals):
         source = f" ({profile.budget.source})" if profile.budget.source else ""
         raise OverBudget("; ".join(found) + source)

@@ -6,7 +6,7 @@ doubt until values come at the pace of time again without catching up.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from machine_agents.host import Host
@@ -31,6 +31,9 @@ class _Seen:
     source_step: int = 0
 
 
+_FIELDS = tuple(one.name for one in fields(_Seen))
+
+
 class ClockWatch:
     """Looks at the clocks with every delivery; tells a record's, and how far its readings' times can be trusted."""
 
@@ -44,7 +47,7 @@ class ClockWatch:
         self._ahead: int | None = None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self._seen), separators=(",", ":"))
+        return json.dumps({name: getattr(self._seen, name) for name in _FIELDS}, separators=(",", ":"))
 
     def look(self, heartbeat: datetime | None, *, replayed: bool) -> None:
         """Compare the clocks as the source's `heartbeat` comes in; a recording's times are no clock's."""

@@ -163,7 +163,7 @@ def _proposal(config: SourceConfig, profile: Profile, resolution: Resolution) ->
         {what: MATTERS[what] for what in NEEDS if what not in metered},
         list(profile.notes),
         resolution.machine,
-        excess(profile, config, len(offered)),
+        excess(profile, config, [one.signal for one in offered]),
         _lines(config, profile, resolution),
     )
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from asyncua import ua
 from asyncua.ua.uaerrors import BadNoSubscription, BadSubscriptionIdInvalid, BadTimeout, BadTooManyPublishRequests
 
 from machine_agents.config import SourceConfig
 from machine_agents.delivery import Sink
 from machine_agents.opcua_source.inbox import Inbox
 from machine_agents.opcua_source.nodes import Resolution
+from machine_agents.opcua_source.notification import Message, Published
 from machine_agents.opcua_source.session import Link
 from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import KEEP_ALIVE_SECONDS, Subscription, Vanished, is_before
@@ -52,7 +52,7 @@ class Engine:
         self.alive = False  # whether the machine's heartbeat was heard over this connection
         known = SubscriptionState.of_text(sink.remembered())
         self._inbox = self._new_inbox(replace(known, token=link.token, nonce=link.nonce))
-        self._pending: list[asyncio.Task[ua.PublishResponse]] = []
+        self._pending: list[asyncio.Task[Published]] = []
         self._outstanding = _OUTSTANDING
         self._delivered = 0
 
@@ -137,7 +137,7 @@ class Engine:
         limit = 3 * KEEP_ALIVE_SECONDS + self._config.request_seconds
         while True:
             while len(self._pending) < self._outstanding:
-                self._pending.append(asyncio.create_task(self._link.session.publish(self._inbox.take_acks())))
+                self._pending.append(asyncio.create_task(self._subscription.publish(self._inbox.take_acks())))
             done, _ = await asyncio.wait(self._pending, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if not done:
                 raise Silent(f"no answer for {limit} s")
@@ -147,9 +147,9 @@ class Engine:
             if self._monotonic() - self._heard > self._config.silence_seconds:
                 raise Silent(f"no heartbeat for {self._config.silence_seconds} s")
 
-    async def _take_answer(self, task: "asyncio.Task[ua.PublishResponse]") -> None:
+    async def _take_answer(self, task: "asyncio.Task[Published]") -> None:
         try:
-            result = task.result().Parameters
+            answer = task.result()
         except BadTimeout:
             return
         except BadTooManyPublishRequests:
@@ -157,28 +157,27 @@ class Engine:
             return
         except (BadNoSubscription, BadSubscriptionIdInvalid) as error:
             raise Vanished(type(error).__name__) from error
-        if not result.SubscriptionId:
+        if not answer.subscription:
             raise Vanished("the server has no subscription")
         inbox = self._inbox
-        if result.SubscriptionId != inbox.state.subscription:
-            await self._subscription.delete(result.SubscriptionId)
+        if answer.subscription != inbox.state.subscription:
+            await self._subscription.delete(answer.subscription)
             return
-        inbox.acknowledge_stored(result.AvailableSequenceNumbers or [])
-        message = result.NotificationMessage
-        if message.NotificationData:
-            await self._take_message(message)
+        inbox.acknowledge_stored(answer.available)
+        if answer.message.empty:
+            await self._take_keep_alive(answer.message.sequence)
         else:
-            await self._take_keep_alive(message.SequenceNumber)
-        if result.MoreNotifications:
+            await self._take_message(answer.message)
+        if answer.more:
             inbox.deliver_if_full()
         else:
             inbox.deliver(complete=True)
         if inbox.closed:
             raise Vanished(f"the server closed the subscription: {inbox.closed}")
 
-    async def _take_message(self, message: ua.NotificationMessage) -> None:
-        if self._inbox.is_new(message.SequenceNumber):
-            await self._republish_until(message.SequenceNumber)
+    async def _take_message(self, message: Message) -> None:
+        if self._inbox.is_new(message.sequence):
+            await self._republish_until(message.sequence)
             self._inbox.add(message)
 
     async def _take_keep_alive(self, upcoming: int) -> None:

@@ -9,6 +9,7 @@ from asyncua import ua
 from machine_agents.delivery import Delivery, Sink
 from machine_agents.observation import Observation
 from machine_agents.opcua_source.decode import Decoder
+from machine_agents.opcua_source.notification import Message
 from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import Vanished, following, is_before
 from machine_agents.profile import Convert
@@ -71,16 +72,16 @@ class Inbox:
         """Whether this message has not come yet."""
         return is_before(self._last, sequence)
 
-    def add(self, message: ua.NotificationMessage) -> None:
+    def add(self, message: Message) -> None:
         """Take the next message."""
         taken = self._decoder.take(message)
         if taken.overflowed:
             self._status.count("source", "overflows", len(taken.overflowed))
             self._begin_after_loss(frozenset(taken.overflowed))
-        self._last = message.SequenceNumber
+        self._last = message.sequence
         self._group.sequences.append(self._last)
         self._group.observations += taken.observations
-        self.closed = self.closed or taken.closed
+        self.closed = self.closed or message.closed
         if taken.heartbeat_ms is not None:
             self._heard()
             beat = from_ms(taken.heartbeat_ms) - self._settle

@@ -77,7 +77,7 @@ def _certificate(config: SourceConfig, link: Link, *, kept: bool) -> Check:
 async def _live(link: Link, config: SourceConfig, profile: Profile, clock: Callable[[], datetime]) -> list[Check]:
     resolution = await resolve(link.session, profile, config.machine, config.channel)
     checks = [await _clock(link, clock), *_signals(resolution), _budget(profile, config, resolution)]
-    if resolution.has_heartbeat and not excess(profile, config, len(resolution.found)):
+    if resolution.has_heartbeat and not excess(profile, config, [one.signal for one in resolution.found]):
         checks.append(await _granted(link, config, profile, resolution))
     return checks
 
@@ -114,7 +114,7 @@ def _signals(resolution: Resolution) -> list[Check]:
 def _budget(profile: Profile, config: SourceConfig, resolution: Resolution) -> Check:
     items = len(resolution.found)
     rate = f"{items} items, {samples_per_second(config, items):g} samples/s"
-    if over := excess(profile, config, items):
+    if over := excess(profile, config, [one.signal for one in resolution.found]):
         return Check(
             "sampling budget", Verdict.FAIL, "; ".join(over), f"limits: {profile.budget.source or profile.name}"
         )

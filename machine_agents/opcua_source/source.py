@@ -136,7 +136,7 @@ class OpcUaSource:
     async def _resolve(self, link: Link) -> Resolution:
         async with asyncio.timeout(6 * self._config.request_seconds):
             resolution = await resolve(link.session, self._profile, self._config.machine, self._config.channel)
-        check_budget(self._profile, self._config, len(resolution.found))
+        check_budget(self._profile, self._config, [one.signal for one in resolution.found])
         if not resolution.has_heartbeat:
             why = resolution.missing.get("heartbeat", "it is not in the profile")
             raise NoHeartbeat(f"nothing can be metered without the heartbeat: {why}")

@@ -1,7 +1,7 @@
 """What the OPC UA source asks its sink to keep, to take up its subscription again."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 _KIND = "opcua"
@@ -29,7 +29,8 @@ class SubscriptionState:
     granted: dict[str, Any] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        return json.dumps({"kind": _KIND, **asdict(self)}, separators=(",", ":"))
+        # With every delivery: its fields as they are, where asdict would copy each of them.
+        return json.dumps({"kind": _KIND, **{name: getattr(self, name) for name in _FIELDS}}, separators=(",", ":"))
 
     @classmethod
     def of_text(cls, text: str) -> "SubscriptionState":
@@ -41,3 +42,6 @@ class SubscriptionState:
             return cls(**(plain | {"signals": tuple(plain["signals"])}))
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls()
+
+
+_FIELDS = tuple(one.name for one in fields(SubscriptionState))

@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from asyncua import ua
+from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import BadMessageNotAvailable, BadNoSubscription, BadSubscriptionIdInvalid, UaStatusCodeError
 
 from machine_agents.config import SourceConfig
 from machine_agents.observation import HEARTBEAT
 from machine_agents.opcua_source.nodes import Found
+from machine_agents.opcua_source.notification import Message, Published, read_publish, read_republish
 from machine_agents.opcua_source.session import Link
 from machine_agents.opcua_source.state import SubscriptionState
 
@@ -119,10 +121,19 @@ class Subscription:
         if not code.is_good() and code.value != ua.StatusCodes.BadNothingToDo:
             raise Vanished(f"transfer refused: {code.name}")
 
-    async def republish(self, subscription: int, sequence: int) -> ua.NotificationMessage | None:
+    async def publish(self, acks: list[ua.SubscriptionAcknowledgement]) -> Published:
+        """Ask for the next message, for as long as it takes; `acks` are acknowledged."""
+        request = ua.PublishRequest()
+        request.Parameters.SubscriptionAcknowledgements = acks
+        return read_publish(await self._send(request, 0))
+
+    async def republish(self, subscription: int, sequence: int) -> Message | None:
         """A message sent earlier, or None when the server has it no more (or never sent it)."""
+        request = ua.RepublishRequest()
+        request.Parameters.SubscriptionId = subscription
+        request.Parameters.RetransmitSequenceNumber = sequence
         try:
-            message = await self._link.session.republish(subscription, sequence)
+            message = read_republish(await self._send(request))
         except (BadSubscriptionIdInvalid, BadNoSubscription) as error:
             raise Vanished(f"republish refused: {type(error).__name__}") from error
         except BadMessageNotAvailable:
@@ -132,7 +143,7 @@ class Subscription:
         except Exception:
             # It cannot be decoded, now or ever: it is lost, and must not stop what comes after it.
             return None
-        return message if message.SequenceNumber == sequence and message.NotificationData else None
+        return message if message.sequence == sequence and not message.empty else None
 
     async def delete(self, subscription: int) -> None:
         """Leave nothing behind on the server, as far as it lets us."""
@@ -153,13 +164,17 @@ class Subscription:
         )
         parameters.MaxNotificationsPerPublish = 0
         parameters.PublishingEnabled = False
-        protocol = self._link.client.uaclient.protocol
-        if protocol is None:
-            raise ConnectionError("the connection is closed")
-        response = struct_from_binary(ua.CreateSubscriptionResponse, await protocol.send_request(request))
+        response = struct_from_binary(ua.CreateSubscriptionResponse, await self._send(request))
         response.ResponseHeader.ServiceResult.check()
         granted: ua.CreateSubscriptionResult = response.Parameters
         return granted
+
+    async def _send(self, request: Any, limit_seconds: float | None = None) -> Buffer:
+        """The body of the answer. `limit_seconds`: None is the connection's, 0 none."""
+        protocol = self._link.client.uaclient.protocol
+        if protocol is None:
+            raise ConnectionError("the connection is closed")
+        return await protocol.send_request(request, limit_seconds)
 
     async def _create_items(
         self, subscription: int, found: Sequence[Found], *, timestamp_trigger: bool

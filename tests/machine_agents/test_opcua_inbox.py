@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import struct_to_binary
 
 from machine_agents.delivery import NotStored
 from machine_agents.opcua_source.inbox import Inbox
+from machine_agents.opcua_source.notification import Message, read_republish
 from machine_agents.opcua_source.state import SubscriptionState
 from machine_agents.opcua_source.subscription import Vanished
 from machine_agents.status import Status
@@ -35,8 +38,13 @@ def beat(second: int) -> ua.MonitoredItemNotification:
     return item("heartbeat", START + timedelta(seconds=second), second)
 
 
-def message(sequence: int, *items: ua.MonitoredItemNotification) -> ua.NotificationMessage:
-    return ua.NotificationMessage(sequence, START, [ua.DataChangeNotification(list(items))])
+def message(sequence: int, *items: ua.MonitoredItemNotification) -> Message:
+    return sent(ua.NotificationMessage(sequence, START, [ua.DataChangeNotification(list(items))]))
+
+
+def sent(message: ua.NotificationMessage) -> Message:
+    """As it comes over the wire."""
+    return read_republish(Buffer(struct_to_binary(ua.RepublishResponse(NotificationMessage=message))))
 
 
 def acked(one: Inbox) -> list[int]:
@@ -153,7 +161,7 @@ def test_numbers_go_on_at_one_after_the_last() -> None:
 def test_the_end_that_a_server_says_is_noted() -> None:
     one = inbox(Collector())
     ended = ua.StatusChangeNotification(Status=ua.StatusCode(ua.StatusCodes.BadTimeout))
-    one.add(ua.NotificationMessage(5, START, [ended]))
+    one.add(sent(ua.NotificationMessage(5, START, [ended])))
     assert one.closed == "BadTimeout"
 
 

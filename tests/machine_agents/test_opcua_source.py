@@ -24,7 +24,7 @@ from machine_agents.opcua_source.identity import own_identity
 from machine_agents.opcua_source.login import read_login
 from machine_agents.opcua_source.session import SecurityRefused, connect
 from machine_agents.opcua_source.source import OpcUaSource
-from machine_agents.opcua_source.subscription import following, is_before
+from machine_agents.opcua_source.subscription import Subscription, following, is_before
 from machine_agents.status import Status
 from tests.machine_agents.plain_server import PROFILE, START, Collector, PlainServer, plain_server, source_config
 
@@ -238,18 +238,18 @@ def test_a_lost_subscription_is_made_anew_and_the_gap_is_said(tmp_path: Path) ->
 def test_an_answer_lost_on_the_way_is_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
-    publish = UaSession.publish
+    publish = Subscription.publish
     dropped: list[int] = []
 
-    async def lossy(session: UaSession, acks: Any) -> Any:
-        answer = await publish(session, acks)
-        if speeds(sink) and len(dropped) < 2 and answer.Parameters.NotificationMessage.NotificationData:
-            dropped.append(answer.Parameters.NotificationMessage.SequenceNumber)
-            answer = await publish(session, [])
+    async def lossy(subscription: Subscription, acks: Any) -> Any:
+        answer = await publish(subscription, acks)
+        if speeds(sink) and len(dropped) < 2 and not answer.message.empty:
+            dropped.append(answer.message.sequence)
+            answer = await publish(subscription, [])
         return answer
 
     sink = Collector()
-    monkeypatch.setattr(UaSession, "publish", lossy)
+    monkeypatch.setattr(Subscription, "publish", lossy)
 
     async def test() -> None:
         async with plain_server(tmp_path / "server") as server:

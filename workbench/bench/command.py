@@ -15,6 +15,7 @@ from workbench.bench.row import Row
 
 BENCHES = {
     "ingest": "workbench.bench.ingest:run",
+    "agent": "workbench.bench.agent.rows:run",
     "faults": "workbench.bench.faults.table:run",
     "rollup": "workbench.bench.rollup:run",
 }

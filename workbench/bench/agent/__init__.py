@@ -1,0 +1,1 @@
+"""`spindleshare bench agent`: what the machine agent costs."""

@@ -32,7 +32,7 @@ def schedule_in_force(session: Session, meter_id: UUID, *, known: int, key: Priv
     """The meter's schedule, issued anew where it is due. Needs the worker's role."""
     store = MeteringStore(session)
     standing = store.schedule_standing(meter_id, known=known)
-    if standing is not None and not is_due(standing, now=now):
+    if standing is not None and not is_due(standing, known=known, now=now):
         return standing
     return issue_schedule(
         store.meter(meter_id),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
-from machine_agents.accrual_state import QUARTER_MS, AccrualState, Pending, Value
+from machine_agents.accrual_state import AccrualState, Pending, Value
 from machine_agents.observation import Observation
 from machine_agents.running import Policy
 from machine_agents.signals import bind, taker_of
@@ -27,8 +27,9 @@ class Cut:
     """The registers at one moment, ready to become a reading.
 
     `spectrum` holds the cells changed since the cut or snapshot before, each with its cumulative ms. `gap` is the
-    longest stretch since then in which the source was not proven alive. `reason` is DURING at quarter hours and
-    EXCEPTION where a long gap begins to suppress cuts and where it ends.
+    longest stretch since then in which the source was not proven alive. `reason` is DURING at quarter hours, EXCEPTION
+    where a long gap begins to suppress cuts and where it ends, and at the moments of the cut plan what that says: BEGIN
+    or END of `session`, or a change of tariff.
     """
 
     at: datetime
@@ -37,6 +38,7 @@ class Cut:
     gap: Period | None
     replayed: bool
     reason: Reason = Reason.DURING
+    session: str | None = None
 
 
 def fold(
@@ -68,7 +70,7 @@ def fold(
     return cuts
 
 
-def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING) -> Cut:
+def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING, session: str | None = None) -> Cut:
     """The registers as of the last watermark, for a first (BEGIN), interim or last reading.
 
     Changes `state`: the next cut's spectrum and gap hold what changed since this snapshot.
@@ -82,7 +84,7 @@ def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING) -> Cut:
     state.longest_gap = None
     state.last_cut = state.settled
     period = Period(from_ms(gap[0]), from_ms(gap[1])) if gap else None
-    return Cut(from_ms(state.settled), dict(state.registers), spectrum, period, state.replayed, reason)
+    return Cut(from_ms(state.settled), dict(state.registers), spectrum, period, state.replayed, reason, session)
 
 
 def _take_in(pending: list[Pending], observations: Iterable[Observation]) -> None:
@@ -169,12 +171,13 @@ def _count_known(state: AccrualState, now: int, change: int) -> None:
 
 
 def _cut_until(state: AccrualState, now: int, policy: Policy, cuts: list[Cut]) -> None:
-    """Cut at each quarter hour up to `now`; within a long gap only where it has become long."""
+    """Cut at each quarter hour up to `now`, within a long gap only where it has become long; and wherever planned."""
     while state.next_cut <= now:
         boundary = state.next_cut
         state.advance(boundary)
-        state.next_cut = boundary + QUARTER_MS
-        if state.asleep_since is None or boundary - state.asleep_since < policy.long_gap_ms:
+        if planned := state.pass_cut(boundary):
+            cuts += [snapshot(state, reason=reason, session=session) for _, reason, session in planned]
+        elif state.asleep_since is None or boundary - state.asleep_since < policy.long_gap_ms:
             cuts.append(snapshot(state))
         elif not state.suppressed:
             state.suppressed = True

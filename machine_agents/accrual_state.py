@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 from machine_agents.counters import OWN, ControlCounter
 from machine_agents.signal_codes import codes_of
 from machine_agents.source_time import from_ms, to_ms
-from metering.reading import Reading
+from metering.reading import Reading, Reason
 from metering.spectrum import Spectrum
 
 Value: TypeAlias = int | str | bool | None
 Pending: TypeAlias = tuple[int, str, Value]
 """Source time in microseconds since 1970, signal, value."""
+Planned: TypeAlias = tuple[int, Reason, str | None]
+"""A moment to cut at (milliseconds since 1970), why, and the session that begins or ends there."""
 Stretch: TypeAlias = tuple[int, int]
 """From and to, in milliseconds since 1970."""
 
@@ -78,6 +80,8 @@ class AccrualState:
     replayed: bool = False
     pending: list[Pending] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=lambda: {"duplicate": 0, "stale": 0, "late": 0, "unmapped": 0})
+    # What lies ahead of the cut plan, in order (`follow`). Not saved: the plan is kept by itself.
+    planned: list[Planned] = field(default_factory=list)
     # What the last fold took, in the order it took it: for whoever keeps the raw observations. Not saved.
     taken: list[Pending] = field(default_factory=list)
     # Derived from the above by signals.bind and running.refresh; not saved.
@@ -116,6 +120,22 @@ class AccrualState:
     def folded_to(self) -> datetime:
         """The moment up to which the registers count: the last watermark."""
         return from_ms(self.settled)
+
+    def follow(self, planned: Iterable[Planned]) -> None:
+        """Cut at these moments too, as far as they still lie ahead; they come in order."""
+        self.planned = [cut for cut in planned if cut[0] > self.settled]
+        self.next_cut = self._next_after(self.settled)
+
+    def pass_cut(self, boundary: int) -> list[Planned]:
+        """Go on to the cut after `boundary`; what was planned for that very moment, none at a mere quarter hour."""
+        due = [cut for cut in self.planned if cut[0] == boundary] if self.planned else []
+        self.planned = self.planned[len(due) :]
+        self.next_cut = self._next_after(boundary)
+        return due
+
+    def _next_after(self, at: int) -> int:
+        quarter = (at // QUARTER_MS + 1) * QUARTER_MS
+        return min(quarter, self.planned[0][0]) if self.planned else quarter
 
     def settle(self, now: int) -> None:
         """Let every running register grow up to `now` with the values in force."""

@@ -14,6 +14,7 @@ from machine_agents import credentials
 from machine_agents.config import AgentConfig
 from machine_agents.courier import Courier, Refused
 from machine_agents.credentials import Enrolment
+from machine_agents.cut_planner import CutPlanner
 from machine_agents.delivery import NotStored, StoreBroken
 from machine_agents.host import Host, this_host
 from machine_agents.observation_log import ObservationLog
@@ -115,6 +116,14 @@ async def _work(
     files = SegmentFiles(config.data / "telemetry", budget=config.telemetry.budget_mib * 1024 * 1024)
     log = _log(config, files, spool, enrolment, status, host.monotonic)
     meter = Meter(spool, key, enrolment, config.meter, host=host, log=log)
+    courier.planner = CutPlanner(
+        meter,
+        enrolment,
+        config.data,
+        status,
+        poll_seconds=config.service.schedule_poll_seconds,
+        monotonic=host.monotonic,
+    )
     source = make_source(meter, status)
     reporter = Reporter(status, spool, meter, folder=config.data, keep_bytes=config.keep_mb * 1024 * 1024)
     status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)

@@ -55,6 +55,7 @@ class ServiceConfig:
     code_file: Path | None = None
     batch: int = 100
     retry_max_seconds: int = 60
+    schedule_poll_seconds: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +196,15 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], Path], SourceConfig | MtConnec
 
 
 def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
-    _only(raw, {"url", "code_file", "batch", "retry_max_seconds"}, "service.")
+    numbers = {"batch", "retry_max_seconds", "schedule_poll_seconds"}
+    _only(raw, {"url", "code_file"} | numbers, "service.")
     url = _get(raw, "service.url", str)
     if not url.startswith(("http://", "https://")):
         raise BadConfig(f"service.url {url!r} must begin with https:// (or http:// on this machine)")
     code = _get(raw, "service.code_file", str, "")
-    given = {name: _number(raw, f"service.{name}") for name in {"batch", "retry_max_seconds"} & raw.keys()}
+    given = {name: _number(raw, f"service.{name}") for name in numbers & raw.keys()}
+    if given.get("schedule_poll_seconds") == 0:
+        raise BadConfig("service.schedule_poll_seconds must be at least 1: how often to ask for the cut schedule")
     return ServiceConfig(url=url.rstrip("/"), code_file=base / code if code else None, **given)
 
 

@@ -15,6 +15,7 @@ import httpx
 
 from machine_agents.config import ServiceConfig
 from machine_agents.credentials import BadSecret, Enrolment, first_line, save_enrolment
+from machine_agents.cut_planner import CutPlanner, poll
 from machine_agents.delivery import NotStored, StoreBroken
 from machine_agents.rotation import announced, pending
 from machine_agents.spool import Spool, Spooled
@@ -63,6 +64,7 @@ class Courier:
         self._config, self._folder, self._key, self._name, self._status = config, folder, key, name, status
         self._pause = pause
         self._wait = _FIRST_PAUSE_SECONDS
+        self.planner: CutPlanner | None = None
         self._client = httpx.AsyncClient(base_url=config.url, timeout=_REQUEST_SECONDS)
 
     async def close(self) -> None:
@@ -86,6 +88,7 @@ class Courier:
             try:
                 compared = compared or await self._compare(spool, token)
                 await self._announce_key(token)
+                await self._ask_for_schedule(token)
                 if not await self.send_batch(spool, token):
                     await self._pause(0.25)
                 continue
@@ -123,6 +126,25 @@ class Courier:
         announced(self._folder)
         self._status.say("new key taken", first_record=rotation.first_record)
 
+    async def _ask_for_schedule(self, token: str) -> None:
+        """Ask for the cut schedule when no receipt has spoken of it for a while; a no to that stops nothing else."""
+        planner = self.planner
+        if planner is None or not planner.is_due():
+            return
+        response = await poll(planner, self._client, token)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            planner.absent()
+            return
+        try:
+            answer = _answer(response)
+            planner.pin(answer)
+            planner.take(answer)
+            self._wait = _FIRST_PAUSE_SECONDS
+        except Refused as refused:
+            planner.refused(str(refused))
+        except (TypeError, ValueError) as error:
+            planner.refused(f"the service's answer cannot be read: {error!r}")
+
     async def send_batch(self, spool: Spool, token: str) -> bool:
         """Send the oldest batch and note the receipt; False when there is nothing to send."""
         batch = spool.batch(self._config.batch, _MAX_BATCH_BYTES)
@@ -131,16 +153,23 @@ class Courier:
         answer = await self._client.post(
             "/api/readings",
             content="\n".join(one.text for one in batch),
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "text/plain; charset=utf-8"},
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "text/plain; charset=utf-8",
+                **(self.planner.header() if self.planner else {}),
+            },
         )
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
             spool.shrink_batch(batch[len(batch) // 2 - 1].pagination)
             return True
         try:
-            receipt = Receipt.of(_answer(answer), batch)
+            told = _answer(answer)
+            receipt = Receipt.of(told, batch)
         except (KeyError, TypeError, ValueError) as error:
             raise httpx.DecodingError(f"the receipt cannot be read: {error!r}") from error
         self._settle(spool, batch, receipt)
+        if self.planner is not None:
+            self.planner.take(told)
         return True
 
     def _settle(self, spool: Spool, batch: list[Spooled], receipt: Receipt) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from metering.ocmf import PrivateKey, new_key, private_from_pem, private_to_pem
+from metering.ocmf import PrivateKey, new_key, private_from_pem, private_to_pem, public_from_pem
 
 KEY_FILE = "agent-key.pem"
+_FROM_THE_START = ("agent_id", "meter_serial", "machine_model", "token")
 
 
 class BadSecret(ValueError):
@@ -17,17 +18,23 @@ class BadSecret(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """What the service told the agent when it enrolled it."""
+    """What the service told the agent when it enrolled it. `schedule_key_pem` signs the cut schedules that the agent
+    follows; empty where a service of before schedules enrolled it."""
 
     agent_id: str
     meter_serial: str
     machine_model: str
     token: str
+    schedule_key_pem: str = ""
 
     @classmethod
     def of(cls, answer: Mapping[str, object]) -> "Enrolment":
-        """From the service's answer; KeyError when something is missing."""
-        return cls(*(str(answer[name]) for name in ("agent_id", "meter_serial", "machine_model", "token")))
+        """From the service's answer; KeyError when something is missing, ValueError when the key is none."""
+        pem = str(answer.get("schedule_key_pem") or "")
+        if pem:
+            public_from_pem(pem)
+        agent, meter, model, token = (str(answer[name]) for name in _FROM_THE_START)
+        return cls(agent, meter, model, token, pem)
 
 
 def signing_key(folder: Path) -> PrivateKey:

@@ -55,7 +55,8 @@ def examine(facts: Facts, *, now: datetime) -> Health:
         *_source(facts.get("source", {})),
         *_spool(facts.get("spool", {}), now),
     ]
-    return Health((*findings, *_service(facts.get("service", {})), *_disk(facts.get("disk", {}))))
+    findings += [*_service(facts.get("service", {})), *_schedule(facts.get("schedule", {}), now)]
+    return Health((*findings, *_disk(facts.get("disk", {}))))
 
 
 def _agent(agent: Mapping[str, Any]) -> list[Finding]:
@@ -116,6 +117,19 @@ def _service(service: Mapping[str, Any]) -> list[Finding]:
         what_to_do = "put a code from the operator into service.code_file"
         return [Finding("not enrolled", State.FAILING, why, what_to_do)]
     return []
+
+
+def _schedule(schedule: Mapping[str, Any], now: datetime) -> list[Finding]:
+    """Without a schedule metering goes on; sessions are then cut by the service, at quarter hours."""
+    found = []
+    if refused := schedule.get("refused"):
+        what_to_do = "ask the operator of the service; where its key is another one now, enrol again with a new code"
+        found.append(Finding("schedule refused", State.DEGRADED, str(refused), what_to_do))
+    until = schedule.get("valid_until")
+    if until and datetime.fromisoformat(until) <= now:
+        what = f"the cut schedule {schedule.get('number')} ended at {until}: sessions after it are not known"
+        found.append(Finding("schedule over", State.DEGRADED, what, "check the network to the service"))
+    return found
 
 
 def _disk(disk: Mapping[str, Any]) -> list[Finding]:

@@ -22,12 +22,21 @@ _COUNTERS = (
     ("gaps", "source", "gaps", "Subscriptions begun anew after a loss."),
     ("records_sealed", "spool", "sealed", "Records sealed in the meter's life."),
     ("records_settled", "spool", "sent", "Records that the service has decided on."),
+    (
+        "schedules_refused",
+        "schedule",
+        "refusals",
+        "Times that a cut schedule was refused.",
+    ),
+    ("cuts_missed", "schedule", "missed", "Cuts of schedules that came when their moment had passed."),
     ("telemetry_gaps", "telemetry", "gaps", "Times that raw observations could not be kept."),
     ("telemetry_lost", "telemetry", "lost_rows", "Raw observations that were not kept."),
 )
 _GAUGES = (
     ("outage_tolerance_seconds", "source", "outage_tolerance_seconds", "How long the machine keeps values for us."),
     ("certificate_days_left", "source", "certificate_days_left", "Days until the agent's certificate expires."),
+    ("schedule_number", "schedule", "number", "Number of the cut schedule that is followed; 0 before the first."),
+    ("schedule_cuts_ahead", "schedule", "cuts_ahead", "Cuts of the schedule that are still to come."),
     ("records_unsent", "spool", "unsent", "Records waiting for the service."),
     ("records_refused", "spool", "refused", "Records that the service refused."),
     ("telemetry_segments_waiting", "telemetry", "waiting", "Segments of telemetry waiting for the service."),
@@ -72,6 +81,12 @@ def _number(facts: Facts, section: str, fact: str) -> float:
 def _ages(facts: Facts, now: datetime) -> Iterator[Metric]:
     for name, section, fact, about in (
         ("heartbeat_age_seconds", "meter", "heartbeat", "Time since the machine last proved alive, by its own clock."),
+        (
+            "schedule_age_seconds",
+            "schedule",
+            "confirmed",
+            "Time since the service had no newer schedule.",
+        ),
         ("oldest_unsent_age_seconds", "spool", "oldest_unsent", "Age of the oldest record the service does not have."),
     ):
         if moment := facts.get(section, {}).get(fact):

@@ -52,8 +52,20 @@ class Reporter:
         self._status.note(
             "meter", heartbeat=heartbeat, live=meter.live, registers=meter.registers(), dropped=meter.dropped()
         )
+        self._note_schedule()
         self._status.note("disk", free_bytes=shutil.disk_usage(self._folder).free)
         self._status.note("agent", memory_bytes=_resident_bytes())
+
+    def _note_schedule(self) -> None:
+        """What is known of sessions and tariff changes to come."""
+        plan, ahead = self._meter.plan, self._meter.cuts_ahead()
+        self._status.note(
+            "schedule",
+            number=plan.number,
+            valid_until=plan.valid_until.isoformat() if plan.valid_until else None,
+            cuts_ahead=len(ahead),
+            next_cut=ahead[0].at.isoformat() if ahead else None,
+        )
 
     def _oldest_unsent(self) -> str | None:
         """When the oldest record that the service lacks was taken; its text is read once."""

@@ -12,15 +12,18 @@ from machine_agents.delivery import Delivery
 from machine_agents.host import Host
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.observation_log import ObservationLog
-from machine_agents.source_time import from_ms
+from machine_agents.source_time import from_ms, to_ms
 from machine_agents.spool import Spool, Tail
-from metering.ocmf import PrivateKey, Sealed, seal
+from metering.ocmf import PrivateKey, PublicKey, Sealed, seal
 from metering.reading import Clocks, Reading, Reason, Record, Status, TimeQuality
+from metering.schedule import ScheduledCut
+from metering.schedule_plan import Admitted, Plan, Refused, admit
 
 TELEMETRY = "telemetry"
 """The name under which the spool keeps how far the raw observations are numbered."""
 _SOURCE = "source"  # the name under which the spool keeps the source's own state
 _CLOCKS = "clocks"
+_PLAN = "cut plan"
 _READINGS_A_RECORD = 100
 _ENDS = {Reason.END, Reason.POWER_FAIL}
 _LIVE_AFTER = timedelta(seconds=5)
@@ -57,6 +60,7 @@ class Meter:
         self.live = False
         self.heartbeat: datetime | None = None
         self._state: AccrualState | None = None
+        self._plan = Plan()
         self._load()
 
     def deliver(self, delivery: Delivery) -> None:
@@ -86,6 +90,25 @@ class Meter:
     def remembered(self) -> str:
         return self._spool.kept(_SOURCE) or ""
 
+    @property
+    def plan(self) -> Plan:
+        """What has to be cut, as far as it is known."""
+        return self._plan
+
+    def follow(self, text: str, key: PublicKey) -> Admitted | Refused:
+        """Take in the signed cut schedule `text`; the new plan is on the disk when it returns, else NotStored."""
+        folded_to = self._state.folded_to if self._state else None
+        outcome = admit(self._plan, text, meter=self._identity.meter_serial, key=key, folded_to=folded_to)
+        if isinstance(outcome, Admitted):
+            self._spool.commit({_PLAN: outcome.plan.to_json()})
+            self._plan = outcome.plan
+            self._follow_plan()
+        return outcome
+
+    def cuts_ahead(self) -> Sequence[ScheduledCut]:
+        """The cuts of the plan that the meter has not come to yet."""
+        return self._plan.after(self._state.folded_to) if self._state else self._plan.cuts
+
     def registers(self) -> dict[str, int]:
         """The registers as of the last heartbeat; empty before the first."""
         return dict(self._state.registers) if self._state else {}
@@ -99,6 +122,13 @@ class Meter:
         self._clocks = ClockWatch(self._host, limit_ms=limit_ms, text=self._spool.kept(_CLOCKS))
         text = self._spool.kept("accrual")
         self._state = AccrualState.from_json(text) if text else None
+        plan = self._spool.kept(_PLAN)
+        self._plan = Plan.from_json(plan) if plan else Plan()
+        self._follow_plan()
+
+    def _follow_plan(self) -> None:
+        if self._state is not None:
+            self._state.follow((to_ms(cut.at), Reason(cut.kind.value), cut.session) for cut in self._plan.cuts)
 
     def _fold(self, delivery: Delivery) -> list[Cut]:
         observations: Sequence[Observation] = delivery.observations
@@ -107,6 +137,7 @@ class Meter:
             observations = [_not_before(first, seen) for seen in observations]
             if self._state is None:
                 self._state = AccrualState.begin(first, delivery.signals)
+                self._follow_plan()
                 cuts.append(self._first_cut(observations))
         if self._state is None:
             raise ValueError("the first delivery must be fresh and hold a heartbeat")
@@ -176,6 +207,7 @@ class Meter:
                 registers=cut.registers,
                 spectrum=cut.spectrum,
                 gap=cut.gap,
+                session=cut.session,
             )
             for number, cut in enumerate(cuts, start=1)
         ]

@@ -70,6 +70,7 @@ def show_status(facts: Mapping[str, Mapping[str, Any]], health: Health, *, writt
     console.print(f"  {health.state}: {doing(facts)}")
     for finding in health.findings:
         console.print(f"  {finding.state}  {finding.name}: {finding.what}\n    -> {finding.what_to_do}", soft_wrap=True)
+    console.print(f"  {_schedule_line(facts.get('schedule', {}))}", soft_wrap=True)
     meter = facts.get("meter", {})
     if registers := meter.get("registers"):
         table = Table(title=f"registers at {meter.get('heartbeat', 'no heartbeat yet')}", title_justify="left")
@@ -79,3 +80,13 @@ def show_status(facts: Mapping[str, Mapping[str, Any]], health: Health, *, writt
         for code, value in sorted(registers.items()):
             table.add_row(code, f"{float(in_billed_unit(code, value)):,.3f}", billed_unit(code))
         console.print(table)
+
+
+def _schedule_line(schedule: Mapping[str, Any]) -> str:
+    """What is known of sessions and tariff changes to come, and since when nothing newer was heard of."""
+    if not schedule.get("number"):
+        return "no cut schedule yet: sessions are cut by the service at quarter hours"
+    following = f", the next at {schedule['next_cut']}" if schedule.get("next_cut") else ""
+    confirmed = schedule.get("confirmed", "not since the start")
+    ahead = schedule.get("cuts_ahead", 0)
+    return f"cut schedule {schedule['number']}, confirmed {confirmed}: {ahead} cuts to come{following}"

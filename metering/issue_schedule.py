@@ -17,6 +17,8 @@ AHEAD = timedelta(days=14)
 RENEWED_BEFORE = timedelta(days=7)
 BACK = timedelta(days=30)
 """How far a schedule reaches back at most: to where a meter is that has not been able to follow the time."""
+_LOST_AT_MOST = 1_000_000
+"""By so much an agent may know a higher number: the service was restored from a backup. More is no service's doing."""
 
 TariffChanges: TypeAlias = Callable[[Sequence[Session]], Iterable[datetime]]
 """The moments within sessions at which their tariff changes."""
@@ -27,18 +29,20 @@ def issue_schedule(
 ) -> Standing:
     """The meter's schedule in force, issued anew where it is due; with its text when its number is above `known`.
 
-    A schedule begins at the meter's newest reading, because what comes after that can still be cut there. Needs the
-    worker's role.
+    A schedule begins at the meter's newest reading, because what comes after that can still be cut there. An agent that
+    knows a higher number than is stored gets a yet higher one, or it would believe no schedule of a service that was
+    restored from a backup. Needs the worker's role.
     """
     store.lock_schedules(meter.id)
     standing = store.schedule_standing(meter.id, known=known)
-    if standing is not None and not is_due(standing, now=now):
+    if standing is not None and not is_due(standing, known=known, now=now):
         return standing
     window = _window(store.head(meter.id), now)
     # Counted before the sessions are read: one that comes in between makes the schedule due again, none is missed.
     count = store.session_changes(meter.id, window.start)
     cuts, until = _cuts(store.planned_sessions(meter.id, window), window, changes)
-    number = standing.number + 1 if standing else 1
+    last = standing.number if standing else 0
+    number = (known if _has_lost(last, known) else last) + 1
     sealed = seal(CutSchedule(meter.serial, number, window.start, until, cuts), key)
     store.add_schedule(meter, sealed, changes=count, now=now)
     issued = store.schedule_standing(meter.id, known=known)
@@ -46,12 +50,17 @@ def issue_schedule(
     return issued
 
 
-def is_due(standing: Standing, *, now: datetime) -> bool:
-    """Whether another schedule has to take the place of this one."""
+def is_due(standing: Standing, *, known: int, now: datetime) -> bool:
+    """Whether another schedule has to take the place of this one for an agent that knows the number `known`."""
     window = _window(standing.head, now)
     over_soon = standing.valid_until < window.end - AHEAD + RENEWED_BEFORE
     # A meter whose time lies before the schedule's begin: a recording that is played back, or a clock set back.
-    return not standing.unchanged or over_soon or window.start < standing.issued_at
+    is_other = not standing.unchanged or window.start < standing.issued_at
+    return is_other or over_soon or _has_lost(standing.number, known)
+
+
+def _has_lost(last: int, known: int) -> bool:
+    return last < known <= last + _LOST_AT_MOST
 
 
 def _window(head: Head | None, now: datetime) -> Period:

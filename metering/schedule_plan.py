@@ -31,13 +31,14 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cuts that the agent knows and the number of the schedule in force; 0 before the first.
+    """The cuts that the agent knows, the number of the schedule in force (0 before the first), and when it ends.
 
     Cuts that have passed stay until a schedule issued after them comes: so it is known that they were dealt with.
     """
 
     number: int = 0
     cuts: tuple[ScheduledCut, ...] = ()
+    valid_until: datetime | None = None
 
     def after(self, moment: datetime) -> Sequence[ScheduledCut]:
         """The cuts that lie after `moment`."""
@@ -45,14 +46,15 @@ class Plan:
 
     def to_json(self) -> str:
         cuts = [[to_ms(cut.at), cut.kind.value, cut.session] for cut in self.cuts]
-        return json.dumps({"number": self.number, "cuts": cuts}, separators=(",", ":"))
+        until = to_ms(self.valid_until) if self.valid_until else None
+        return json.dumps({"number": self.number, "until": until, "cuts": cuts}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Plan":
         """The plan that `to_json` wrote."""
         plain = json.loads(text)
         cuts = (ScheduledCut(from_ms(at), CutKind(kind), session) for at, kind, session in plain["cuts"])
-        return cls(plain["number"], tuple(cuts))
+        return cls(plain["number"], tuple(cuts), from_ms(plain["until"]) if plain["until"] is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +97,5 @@ def admit(plan: Plan, text: str, *, meter: str, key: PublicKey, folded_to: datet
     known = ordered([*kept, *new.cuts])
     standing = tuple(cut for cut in known if folded_to is None or cut.at > folded_to or cut.at >= new.issued_at)
     passed = (cut for cut in new.cuts if folded_to is not None and cut.at <= folded_to)
-    return Admitted(Plan(new.number, standing), tuple(cut for cut in passed if cut not in plan.cuts))
+    taken = Plan(new.number, standing, new.valid_until)
+    return Admitted(taken, tuple(cut for cut in passed if cut not in plan.cuts))

@@ -151,6 +151,14 @@ def test_a_clock_far_in_the_future_does_not_hide_what_is_to_come(shop: Shop) -> 
     assert {cut.session for cut in schedule(shop).cuts} == {str(booking.id)}
 
 
+def test_a_service_that_lost_schedules_goes_on_above_what_the_agent_knows(shop: Shop) -> None:
+    assert schedule(shop).number == 1
+    higher = in_force(shop, known=41)
+    assert (higher.number, higher.text is not None) == (42, True)
+    assert in_force(shop, known=42).number == 42
+    assert in_force(shop, known=10**11).number == 42  # no service gave that
+
+
 def test_more_cuts_than_a_schedule_holds_make_it_shorter_not_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issue_schedule, "MAX_CUTS", 5)
     slots = [hours(NOW + timedelta(days=day), 1) for day in range(1, 5)]

@@ -32,6 +32,9 @@ class FakeService:
     tells_chain: bool = True
     told_keys: list[int] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
+    schedule: tuple[int, str] | None = None
+    schedule_key: str = ""
+    asked: list[str | None] = field(default_factory=list)
 
     @property
     def high_water(self) -> int:
@@ -61,7 +64,14 @@ class FakeService:
         return {"pagination": number, "digest": ocmf.parse(text).digest if text else GENESIS, "text": text,
                 "spectrum": flat}  # fmt: skip
 
-    def take(self, text: str) -> tuple[int, dict[str, Any]]:
+    def polled(self, known: str | None) -> dict[str, Any]:
+        """The schedule, for who knows an older one; `asked` tells what each request said it knows."""
+        self.asked.append(known)
+        number, text = self.schedule or (0, "")
+        return {"number": number, "schedule": text if int(known or 0) < number else None,
+                "schedule_key_pem": self.schedule_key}  # fmt: skip
+
+    def take(self, text: str, known: str | None = None) -> tuple[int, dict[str, Any]]:
         records = [ocmf.parse(line) for line in text.split("\n")]
         self.batches.append([one.record.pagination for one in records])
         if len(records) > self.most:
@@ -81,7 +91,9 @@ class FakeService:
             else:
                 self.stored[number] = one.text
                 new += 1
-        return 200, {"stored": new, "duplicate": duplicate, "refused": refused, "high_water": self.high_water}
+        receipt = {"stored": new, "duplicate": duplicate, "refused": refused, "high_water": self.high_water}
+        newer = self.schedule is not None and known is not None and int(known) < self.schedule[0]
+        return 200, receipt | ({"schedule": self.schedule[1]} if newer and self.schedule else {})
 
 
 @contextmanager
@@ -95,6 +107,8 @@ def fake_service(port: int = 0) -> Iterator[FakeService]:
         def do_GET(self) -> None:
             if self.path == "/api/agents/chain" and service.tells_chain:
                 self._answer(200, service.chain_end())
+            elif self.path == "/api/agents/schedule" and service.schedule is not None:
+                self._answer(200, service.polled(self.headers["Spindleshare-Schedule"]))
             else:
                 self._answer(404, {"title": "not found", "status": 404})
 
@@ -116,7 +130,7 @@ def fake_service(port: int = 0) -> Iterator[FakeService]:
             elif self.headers["Authorization"] != f"Bearer {TOKEN}":
                 status, answer = 401, {"title": "unknown token", "status": 401}
             else:
-                status, answer = service.take(body)
+                status, answer = service.take(body, self.headers["Spindleshare-Schedule"])
             if fault == "lost answer":
                 self.close_connection = True
                 return

@@ -15,6 +15,7 @@ from litestar.types import ExceptionHandlersMap
 
 from app.paying import NoCardPayments
 from app.security import NotAllowed, NotSignedIn, maybe_viewer
+from app.wear import UnreadableMoment
 from billing.accounting.store import BookedDifferently, PeriodClosed
 from billing.capacity.booking import OffTheGrid
 from billing.capacity.store import UnknownLease
@@ -34,6 +35,7 @@ from billing.payments.stripe_gateway import BadSignature, StripeRefused, StripeU
 from billing.pricing.store import UnknownTariff
 from metering.completeness.balance import NotOnQuarterHours
 from metering.completeness.declaration import NotDeclared
+from metering.components.fields import ComponentRefused
 from metering.evidence import NoEvidence
 from metering.parties.store import UnknownParty
 from metering.period import PeriodError
@@ -51,6 +53,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     NoEvidence: (404, "No evidence", "Ask the machine's lessor whether its agent still sends readings."),
     NotOnQuarterHours: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
     NotDeclared: (409, "Not declared", "Go back to the machine's month and look at what is declared."),
+    ComponentRefused: (422, "Not recorded", "Put right what is named, then send it again."),
+    UnreadableMoment: (400, "Not a time", "Write a day such as 2026-05-01, or a moment such as 2026-05-01T08:00."),
     PeriodError: (400, "Not a stretch of time", "Give an end that lies after the start."),
     OffTheGrid: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
     UnreadablePeriod: (400, "Not a period", "Give two days, the second after the first."),

@@ -44,6 +44,8 @@ COMMANDS = {
     "completeness": Command(
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."
     ),
+    "components": Command("app.cli.components:group", "What of a machine wears, by which parameters, since when."),
+    "wear": Command("app.cli.wear:wear", "How worn a machine's components are, who wore them, and what may be left."),
     "bank": Command("app.cli.bank:group", "Read bank statements."),
     "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
     "ocmf": Command("app.cli.ocmf:ocmf", "Read and check signed meter records (OCMF) of any make."),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from billing.money import Money, round_half_up
@@ -62,6 +63,17 @@ def moment(time: datetime | None, zone: str) -> str:
 def minute(time: datetime, zone: str) -> str:
     """A time to the minute in `zone`."""
     return f"{time.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+
+
+def percent(share: Fraction | None) -> str:
+    """A share as a percentage to three places; a question mark where it cannot be said."""
+    return "?" if share is None else f"{round_half_up(share * 100, 3):,f} %"
+
+
+def grouped(amount: Fraction) -> str:
+    """An amount of use with as many places as its size deserves."""
+    places = next(places for least, places in ((1000, 0), (100, 1), (1, 2), (0, 4)) if amount >= least)
+    return f"{round_half_up(amount, places):,f}"
 
 
 def number(value: Decimal | None) -> str:

@@ -1,75 +1,65 @@
 """Readings as PostgreSQL's binary COPY rows: the quickest way in, and the only one besides plain statements.
 
-The format is PostgreSQL's own (documentation of COPY, "Binary Format"; arrays as their send functions write them).
+The format is PostgreSQL's own (documentation of COPY, "Binary Format"; arrays as their send functions write them). Rows
+with arrays of the same lengths have the same form, so that they are written column by column, all at once.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from metering.layout import Layout
-from metering.reading import Reading
+import numpy as np
+import numpy.typing as npt
+
+from metering.batch.block import Integers, letters, ms_of
+from metering.batch.taken import Taken
 
 COLUMNS = (
     "meter_id, sequence, owner_id, pagination, device_time, time_quality, reason, status, replayed, "
     "gap_start, gap_end, registers, spectrum_cells, spectrum_ms"
 )
 COPY_READINGS = f"COPY reading_stored ({COLUMNS}) FROM STDIN (FORMAT BINARY)"
-_COUNT = len(COLUMNS.split(","))
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
 _NULL = -1
-# Each field is its length and its bytes: meter, sequence, owner, pagination, device time, three letters, replayed.
-_FIXED = ">h i16s iq i16s iq iq i1s i1s i1s i?"
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-_INT4, _INT8 = 23, 20
-_WIDTH = {_INT4: ("i", 4), _INT8: ("q", 8)}
+_EPOCH_MS = 946_684_800_000
+"""PostgreSQL's own epoch, 2000-01-01, on ours."""
+_ARRAYS = {"registers": (20, ">i8"), "spectrum_cells": (23, ">i4"), "spectrum_ms": (20, ">i8")}
+"""Of each array column its elements' type: PostgreSQL's number of it, and how it is written."""
+_TYPES = {
+    "meter_id": "V16",
+    "owner_id": "V16",
+    "sequence": ">i8",
+    "pagination": ">i8",
+    "device_time": ">i8",
+    "gap_start": ">i8",
+    "gap_end": ">i8",
+    "time_quality": "S1",
+    "reason": "S1",
+    "status": "S1",
+    "replayed": "?",
+}
+_Rows = npt.NDArray[np.void]
 
 
-class RowMaker:
-    """Makes the rows of one record's readings."""
-
-    def __init__(self, meter: UUID, owner: UUID, pagination: int, replayed: bool, layout: Layout) -> None:
-        self._meter, self._owner, self._pagination, self._replayed = meter.bytes, owner.bytes, pagination, replayed
-        self._layout = layout
-
-    def row(self, reading: Reading, grown: Mapping[tuple[str, int], int]) -> bytes:
-        """One row; `grown` is the spectrum's growth since the reading before."""
-        values = self._layout.values(reading.registers)
-        cells, ms = self._layout.cells(grown)
-        gap = reading.gap
-        packer, heads = _row_packer(len(values), len(cells), gap is not None)
-        return packer.pack(
-            _COUNT,
-            16,
-            self._meter,
-            8,
-            reading.sequence,
-            16,
-            self._owner,
-            8,
-            self._pagination,
-            8,
-            _microseconds(reading.device_time),
-            1,
-            reading.time_quality.encode(),
-            1,
-            reading.reason.encode(),
-            1,
-            reading.status.encode(),
-            1,
-            self._replayed,
-            *((8, _microseconds(gap.start), 8, _microseconds(gap.end)) if gap else (_NULL, _NULL)),
-            *heads[0],
-            *_with_widths(values, 8),
-            *heads[1],
-            *_with_widths(cells, 4),
-            *heads[2],
-            *_with_widths(ms, 8),
-        )
+def copy_rows(taken: Taken, *, meter_id: UUID, owner_id: UUID) -> list[bytes]:
+    """The readings of `taken` as rows; one piece of many rows for each number of cells that a reading has."""
+    block, growth = taken.block, taken.growth
+    counts = np.bincount(growth.places, minlength=len(block))
+    begins = np.cumsum(counts) - counts
+    gapped = np.isin(np.arange(len(block)), list(block.gaps))
+    pieces: list[bytes] = []
+    for size, gap in sorted(set(zip(counts.tolist(), gapped.tolist(), strict=True))):
+        places = np.flatnonzero((counts == size) & (gapped == gap))
+        rows = np.full(len(places), _form(len(block.codes), size, gap, meter_id, owner_id))
+        _fill(rows, taken, places)
+        if size:
+            cells = begins[places][:, None] + np.arange(size)
+            rows["spectrum_cells"]["value"], rows["spectrum_ms"]["value"] = growth.cells[cells], growth.ms[cells]
+        pieces.append(rows.tobytes())
+    return pieces
 
 
 def copy_readings(connection: Any, rows: Iterable[bytes]) -> None:
@@ -78,25 +68,60 @@ def copy_readings(connection: Any, rows: Iterable[bytes]) -> None:
         copy.write(b"".join((_HEADER, *rows, _TRAILER)))
 
 
-def _microseconds(moment: datetime) -> int:
-    since = moment - _EPOCH
-    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
+def _fill(rows: _Rows, taken: Taken, places: Integers) -> None:
+    block = taken.block
+    per_reading = [head.count for head in taken.heads]
+    rows["sequence"] = taken.first + places
+    rows["pagination"] = np.repeat([head.pagination for head in taken.heads], per_reading)[places]
+    rows["replayed"] = np.repeat([head.replayed for head in taken.heads], per_reading)[places]
+    rows["device_time"] = _microseconds(block.times[places])
+    for name, text in (("time_quality", block.qualities), ("reason", block.reasons), ("status", block.statuses)):
+        rows[name] = letters(text)[places]
+    rows["registers"]["value"] = block.values[places]
+    for row, gap in enumerate(filter(None, map(block.gaps.get, places.tolist()))):
+        rows["gap_start"][row] = _microseconds(ms_of(gap.start))
+        rows["gap_end"][row] = _microseconds(ms_of(gap.end))
 
 
-def _with_widths(values: Sequence[int], width: int) -> list[int]:
-    flat = [width] * (2 * len(values))
-    flat[1::2] = values
-    return flat
+def _microseconds(ms: Any) -> Any:
+    """PostgreSQL's time of a moment in milliseconds, or of many."""
+    return (ms - _EPOCH_MS) * 1000
 
 
-@cache
-def _row_packer(registers: int, cells: int, gap: bool) -> tuple[struct.Struct, tuple[tuple[int, ...], ...]]:
-    """A packer for rows with arrays of these lengths, and the arrays' heads."""
-    shapes = ((registers, _INT8), (cells, _INT4), (cells, _INT8))
-    letters = "".join(("6i" if size else "4i") + f"i{_WIDTH[oid][0]}" * size for size, oid in shapes)
-    return struct.Struct(_FIXED + ("iqiq" if gap else "ii") + letters), tuple(_array_head(*shape) for shape in shapes)
+@lru_cache(maxsize=1024)
+def _form(registers: int, cells: int, gap: bool, meter_id: UUID, owner_id: UUID) -> Any:
+    """A row with everything but its figures: lengths, array heads, and whose it is."""
+    sizes = {"registers": registers, "spectrum_cells": cells, "spectrum_ms": cells}
+    fields = list(_fields(sizes, gap))
+    form = np.zeros((), dtype=np.dtype([("columns", ">i2"), *((name, kind) for name, kind, _ in fields)]))
+    form["columns"] = len(COLUMNS.split(", "))
+    for name, _, value in fields:
+        if value is not None:
+            form[name] = value
+    for name in sizes:
+        if sizes[name]:
+            form[name]["length"] = np.dtype(_ARRAYS[name][1]).itemsize
+    form["meter_id"], form["owner_id"] = np.void(meter_id.bytes), np.void(owner_id.bytes)
+    return form
 
 
-def _array_head(size: int, oid: int) -> tuple[int, ...]:
-    """Byte length, dimensions, no nulls, element type; and unless empty the size and the lower bound."""
-    return (20 + (4 + _WIDTH[oid][1]) * size, 1, 0, oid, size, 1) if size else (12, 0, 0, oid)
+def _fields(sizes: dict[str, int], gap: bool) -> Iterator[tuple[str, Any, Any]]:
+    """(name, type, constant or None) of all that a row consists of: each column's length, then what it holds."""
+    for name in COLUMNS.split(", "):
+        if name in sizes:
+            yield from _array_fields(name, sizes[name])
+        elif name in ("gap_start", "gap_end") and not gap:
+            yield f"{name} length", ">i4", _NULL
+        else:
+            yield f"{name} length", ">i4", np.dtype(_TYPES[name]).itemsize
+            yield name, _TYPES[name], None
+
+
+def _array_fields(name: str, size: int) -> Iterator[tuple[str, Any, Any]]:
+    """Byte length, dimensions, no nulls, element type; and unless empty the size, the lower bound and the elements."""
+    element, kind = _ARRAYS[name]
+    head = ("bytes", "dimensions", "nulls", "element", "size", "lower")
+    told = (20 + size * (4 + np.dtype(kind).itemsize), 1, 0, element, size, 1) if size else (12, 0, 0, element)
+    yield from ((f"{name} {part}", ">i4", value) for part, value in zip(head, told, strict=False))
+    if size:
+        yield name, np.dtype((np.dtype([("length", ">i4"), ("value", kind)]), (size,))), None

@@ -1,15 +1,14 @@
 """From stored readings to stored usage: all of a period, or what a batch of readings has just changed."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from metering.interval import Step, intervals, thinned
-from metering.layout import Layout
-from metering.machine import Agent
+from metering.batch.end import End
+from metering.batch.taken import Taken
+from metering.interval import intervals, thinned
 from metering.period import Period, quarter_start
 from metering.store import MeteringStore
-from metering.usage import Usage, cut
+from metering.usage import Usage, cut, joined
 
 
 def cut_usage(meter_id: UUID, period: Period, *, store: MeteringStore, now: datetime) -> list[Usage]:
@@ -21,21 +20,33 @@ def cut_usage(meter_id: UUID, period: Period, *, store: MeteringStore, now: date
     store.lock_meter(meter_id)
     usages = cut(intervals(thinned(store.steps(meter, period))), meter=meter.serial)
     inside = [usage for usage in usages if quarter_start(usage.period.start) in period]
-    store.put_usage(meter_id, meter.owner_id, inside, layout=store.layout(meter_id), complete_until=None, now=now)
+    if inside:
+        first, last = (quarter_start(usage.period.start) for usage in (inside[0], inside[-1]))
+        current, layout = store.current_usage(meter_id, first, last), store.layout(meter_id)
+        store.put_usage(meter_id, meter.owner_id, inside, current=current, layout=layout, complete_until=None, now=now)
     return store.usage(meter_id, period)
 
 
-def extend_usage(
-    agent: Agent, new: Sequence[Step], *, since: datetime | None, layout: Layout, store: MeteringStore, now: datetime
-) -> None:
-    """Bring the meter's usage up to date with `new` readings, just stored; `since` is the time of the one before them.
+def extend_usage(end: End, taken: Taken, *, store: MeteringStore, now: datetime) -> None:
+    """Bring the meter's usage up to date with readings just stored, which follow on `end`.
 
-    Only the quarter hours from `since` on are cut again, so the cost does not grow with what is stored.
+    What grew since the last reading is added to the quarter hour that this lies in, so that the cost does not grow with
+    what is stored.
     """
-    start = quarter_start(since) if since else None
-    sequence = new[0].reading.sequence
-    before = store.steps_before(agent.meter_id, sequence, start, layout=layout) if start else []
-    usages = cut(intervals(thinned([*before, *new])), meter=agent.meter_serial)
-    touched = [usage for usage in usages if start is None or quarter_start(usage.period.start) >= start]
+    agent, new, last = end.agent, taken.steps(), end.last
     reached = new[-1].reading.device_time
-    store.put_usage(agent.meter_id, agent.owner_id, touched, layout=layout, complete_until=reached, now=now)
+    start = quarter_start((last or new[0].reading).device_time)
+    current = store.current_usage(agent.meter_id, start, quarter_start(reached))
+    usages = cut(intervals(thinned([*end.moment, *new])), meter=agent.meter_serial)
+    if usages and last is not None and last.device_time > start:
+        begun = current[start].usage(taken.layout, agent.meter_serial) if start in current else None
+        if begun is not None and begun.evidence[1] == end.moment[0].reading.sequence:
+            usages[0] = joined(begun, usages[0])
+        else:
+            # Not what the readings up to here say: derived anew from them.
+            before = store.steps_before(agent.meter_id, new[0].reading.sequence, start, layout=taken.layout)
+            all_usages = cut(intervals(thinned([*before, *new])), meter=agent.meter_serial)
+            usages = [usage for usage in all_usages if quarter_start(usage.period.start) >= start]
+    store.put_usage(
+        agent.meter_id, agent.owner_id, usages, current=current, layout=taken.layout, complete_until=reached, now=now
+    )

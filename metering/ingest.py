@@ -3,17 +3,20 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from metering import ocmf
+from metering.batch.end import End
+from metering.batch.follow import follow
+from metering.batch.read import read
+from metering.batch.taken import Taken, of_records
 from metering.chain import Chain, Fault
 from metering.cut_usage import extend_usage
-from metering.interval import Step
 from metering.keyring import Keyring
 from metering.machine import Agent
 from metering.ocmf import BadSignature, OcmfError, Sealed
-from metering.store import Accepted, MeteringStore, Refused
+from metering.store import MeteringStore, Refused
 
 _PAGINATION = re.compile(r'"PG":"T(\d{1,18})"')
 
@@ -28,40 +31,60 @@ class Receipt:
     high_water: int
 
 
+@dataclass(slots=True)
+class _Judged:
+    """What became of the texts before anything is stored; `taken` is None where nothing is new."""
+
+    taken: Taken | None
+    duplicate: int = 0
+    refused: list[Refused] = field(default_factory=list)
+
+
 def ingest(texts: Sequence[str], *, agent: Agent, store: MeteringStore, now: datetime) -> Receipt:
     """Verify and store `texts` of `agent`; what is refused is kept aside with its reason, the rest is stored.
 
     A record already stored is a no-op when it is the same text and refused when it is another. Needs the worker's role;
     everything happens in the store's transaction, under the agent's lock from the first look at its chain.
     """
-    sealed, refused = _read(texts, store.keyring(agent))
-    chain, layout = store.lock_chain(agent)
-    trusted = store.trusted_now(agent)
+    batch = read(texts, store.keyring(agent))
+    end = store.lock_end(agent)
+    trusted = end.agent
     if trusted.revoked_at is not None:
-        return _keep_aside(texts, trusted, chain, store=store, now=now)
+        return _keep_aside(texts, end, store=store, now=now)
     if trusted.public_key_pem != agent.public_key_pem:
         # Another key came while this upload waited for the lock: what counts is who had to sign now.
-        sealed, refused = _read(texts, store.keyring(trusted))
-    since = chain.last.device_time if chain.last else None
-    accepted, duplicate, misplaced = _sort(sealed, chain, store.digests(agent.meter_id, _known(sealed, chain)))
-    refused += misplaced
-    if accepted:
-        layout = store.add_records(agent, accepted, chain=chain, layout=layout, now=now)
-        store.mark_sessions(agent, accepted)
-        steps = [step for one in accepted for step in one.steps]
-        extend_usage(agent, steps, since=since, layout=layout, store=store, now=now)
-    store.add_refused(agent, refused, now=now)
-    return Receipt(len(accepted), duplicate, tuple(refused), chain.pagination)
+        batch = read(texts, store.keyring(trusted))
+    whole = follow(batch, end) if batch else None
+    judged = _Judged(whole) if whole else _one_by_one(texts, end, store)
+    if judged.taken:
+        store.add_records(agent, judged.taken, layout=end.layout, now=now)
+        store.mark_sessions(agent, judged.taken)
+        extend_usage(end, judged.taken, store=store, now=now)
+    store.add_refused(agent, judged.refused, now=now)
+    high_water = judged.taken.heads[-1].pagination if judged.taken else end.pagination
+    stored = len(judged.taken.heads) if judged.taken else 0
+    return Receipt(stored, judged.duplicate, tuple(judged.refused), high_water)
 
 
-def _keep_aside(texts: Sequence[str], agent: Agent, chain: Chain, *, store: MeteringStore, now: datetime) -> Receipt:
+def _keep_aside(texts: Sequence[str], end: End, *, store: MeteringStore, now: datetime) -> Receipt:
     """Nothing of a revoked agent is stored, and nothing is thrown away."""
+    agent = end.agent
     reason = f"the agent was revoked on {agent.revoked_at:%Y-%m-%d %H:%M} UTC: {agent.revoked_why}"
     refused = tuple(
         Refused(text, hashlib.sha256(text.encode()).hexdigest(), _claimed_pagination(text), reason) for text in texts
     )
     store.add_refused(agent, refused, now=now)
-    return Receipt(0, 0, refused, chain.pagination)
+    return Receipt(0, 0, refused, end.pagination)
+
+
+def _one_by_one(texts: Sequence[str], end: End, store: MeteringStore) -> _Judged:
+    """Judge what is not plainly the chain's next batch: each record by itself, with the reason where it is refused."""
+    sealed, refused = _read(texts, store.keyring(end.agent))
+    chain = end.chain()
+    digests = store.digests(end.agent.meter_id, _known(sealed, chain))
+    accepted, duplicate, misplaced = _sort(sealed, chain, digests)
+    taken = of_records(accepted, chain=chain, layout=end.layout) if accepted else None
+    return _Judged(taken, duplicate, [*refused, *misplaced])
 
 
 def _read(texts: Sequence[str], keys: Keyring) -> tuple[list[Sealed], list[Refused]]:
@@ -89,9 +112,11 @@ def _known(sealed: Sequence[Sealed], chain: Chain) -> list[int]:
     return [one.record.pagination for one in sealed if one.record.pagination <= chain.pagination]
 
 
-def _sort(sealed: Sequence[Sealed], chain: Chain, digests: dict[int, str]) -> tuple[list[Accepted], int, list[Refused]]:
-    """Append to `chain` what follows; tell duplicates from what does not belong."""
-    accepted: list[Accepted] = []
+def _sort(
+    sealed: Sequence[Sealed], chain: Chain, digests: dict[int, str]
+) -> tuple[list[tuple[Sealed, list[dict[tuple[str, int], int]]]], int, list[Refused]]:
+    """Append to `chain` what follows, with its growth; tell duplicates from what does not belong."""
+    accepted: list[tuple[Sealed, list[dict[tuple[str, int], int]]]] = []
     refused: list[Refused] = []
     duplicate = 0
     for one in sealed:
@@ -104,7 +129,6 @@ def _sort(sealed: Sequence[Sealed], chain: Chain, digests: dict[int, str]) -> tu
             reason = "another record is stored under this number" if pagination in digests else taken.reason
             refused.append(Refused(one.text, one.digest, pagination, reason))
             continue
-        pairs = zip(one.record.readings, taken, strict=True)
-        accepted.append(Accepted(one, tuple(Step(reading, grown, one.record.replayed) for reading, grown in pairs)))
+        accepted.append((one, taken))
         digests[pagination] = one.digest
     return accepted, duplicate, refused

@@ -7,7 +7,8 @@ from metering.reading import Reading
 from metering.spectrum import Spectrum
 from metering.values import Values, is_laid_out
 
-_KEY_BITS = 17
+KEY_BITS = 17
+"""A spectrum cell is stored as its spindle's position, shifted by so many bits, and its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Layout:
                 spindles[spindle] = None
         return Layout(tuple(codes), tuple(spindles))
 
+    def with_names(self, codes: Iterable[str], spindles: Iterable[str]) -> "Layout":
+        """The layout with the codes and spindles that are new added at its end."""
+        return Layout(tuple(dict.fromkeys((*self.codes, *codes))), tuple(dict.fromkeys((*self.spindles, *spindles))))
+
     def values(self, registers: Mapping[str, int]) -> Sequence[int]:
         if is_laid_out(registers, self.codes):
             return registers.values_in_order
@@ -40,10 +45,10 @@ class Layout:
         """Spindle and cell in one integer each, rising; and their milliseconds."""
         if not spectrum:
             return [], []
-        place = {spindle: index << _KEY_BITS for index, spindle in enumerate(self.spindles)}
+        place = {spindle: index << KEY_BITS for index, spindle in enumerate(self.spindles)}
         flat = sorted((place[spindle] | key, ms) for (spindle, key), ms in spectrum.items())
         return [cell for cell, _ in flat], [ms for _, ms in flat]
 
     def spectrum(self, cells: Sequence[int], ms: Sequence[int]) -> dict[tuple[str, int], int]:
-        mask = (1 << _KEY_BITS) - 1
-        return {(self.spindles[cell >> _KEY_BITS], cell & mask): value for cell, value in zip(cells, ms, strict=True)}
+        mask = (1 << KEY_BITS) - 1
+        return {(self.spindles[cell >> KEY_BITS], cell & mask): value for cell, value in zip(cells, ms, strict=True)}

@@ -1,7 +1,9 @@
 """Machines, the meters on them, and the agents that read the meters, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 _NAMESPACE = UUID("0b9d6f0a-5c1d-5b57-8a52-3b1f6d6e4c20")
@@ -50,6 +52,13 @@ class Agent:
     key_first: int = 1
     revoked_at: datetime | None = None
     revoked_why: str = ""
+
+
+def with_trust(agent: Agent, trust: Sequence[Any]) -> Agent:
+    """The agent with another key, fingerprint, first record, revocation and its reason: as they are stored now."""
+    pem, fingerprint, key_first, revoked_at, why = trust
+    changed = {"public_key_pem": pem, "fingerprint": fingerprint, "key_first": key_first}
+    return replace(agent, **changed, revoked_at=revoked_at, revoked_why=why)
 
 
 def machine_id(owner_id: UUID, name: str) -> UUID:

@@ -43,6 +43,7 @@ __all__ = [
     "public_from_pem",
     "public_to_pem",
     "seal",
+    "sections",
     "verify",
 ]
 
@@ -82,18 +83,18 @@ def parse(text: str) -> Sealed:
     _check_size(len(text))
     if not text.isascii():
         raise OcmfError("there is a character beyond ASCII", "text")
-    payload, _ = _sections(text)
+    payload, _ = sections(text)
     return Sealed(text, decode(payload), _digest(text.encode("ascii")))
 
 
 def verify(sealed: Sealed, key: PublicKey) -> None:
     """Raise BadSignature unless the text was sealed with `key`'s private half; it says nothing of the chain."""
-    payload, signature = _sections(sealed.text)
+    payload, signature = sections(sealed.text)
     signing.check(signature, payload.encode("ascii"), key)
 
 
-def _sections(text: str) -> tuple[str, bytes]:
-    """(payload, signature in DER)."""
+def sections(text: str) -> tuple[str, bytes]:
+    """(payload, signature in DER) of a text; OcmfError where it is not put together so."""
     if not text.startswith(_HEADER):
         raise OcmfError("the text does not begin with 'OCMF|'", "header")
     payload, bar, section = text[len(_HEADER) :].partition("|")

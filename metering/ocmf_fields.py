@@ -16,7 +16,7 @@ MAX_REGISTERS = 128
 MAX_VALUE = 2**63 - 1
 MAX_NAME = 120
 MAX_CELLS = 50_000
-_MAX_CELL_KEY = 2**17 - 1
+MAX_CELL_KEY = 2**17 - 1
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}[+-]\d{4}")
 _CODE = re.compile(r"[a-z_]{1,24}(\.[A-Za-z0-9_]{1,24}){0,2}")
 _HEX = frozenset("0123456789abcdef")
@@ -117,6 +117,11 @@ def cells_json(spectrum: Mapping[tuple[str, int], int], where: str) -> dict[str,
     return flat
 
 
+def is_spindle(name: str) -> bool:
+    """Whether a spindle may be called so."""
+    return _SPINDLE.fullmatch(name) is not None
+
+
 def read_cells(value: object, where: str) -> dict[tuple[str, int], int]:
     """The spectrum that `cells_json` wrote."""
     if not isinstance(value, dict):
@@ -126,7 +131,7 @@ def read_cells(value: object, where: str) -> dict[tuple[str, int], int]:
     spectrum: dict[tuple[str, int], int] = {}
     for spindle, flat in value.items():
         place = f"{where}.{spindle}"
-        if _SPINDLE.fullmatch(spindle) is None or not isinstance(flat, list) or not flat or len(flat) % 2:
+        if not is_spindle(spindle) or not isinstance(flat, list) or not flat or len(flat) % 2:
             raise OcmfError("not a spindle with a list of cell, milliseconds, ...", place)
         if len(flat) > 2 * MAX_CELLS:
             raise OcmfError(f"more than {MAX_CELLS} cells", place)
@@ -137,8 +142,8 @@ def read_cells(value: object, where: str) -> dict[tuple[str, int], int]:
 def _read_flat(spindle: str, flat: list[Any], spectrum: dict[tuple[str, int], int], where: str) -> None:
     previous = -1
     for key, value in zip(flat[::2], flat[1::2], strict=True):
-        if type(key) is not int or not previous < key <= _MAX_CELL_KEY:
-            raise OcmfError(f"cell {key!r} is not an integer above {previous} and up to {_MAX_CELL_KEY}", where)
+        if type(key) is not int or not previous < key <= MAX_CELL_KEY:
+            raise OcmfError(f"cell {key!r} is not an integer above {previous} and up to {MAX_CELL_KEY}", where)
         spectrum[spindle, key] = number(value, where)
         previous = key
 

@@ -8,8 +8,8 @@ from metering import ocmf_readings
 from metering.ocmf_fields import FORMAT_VERSION, NumberText, OcmfError
 from metering.reading import Clocks, Record
 
-_REQUIRED = {"FV", "GI", "GS", "PG", "MM", "MS", "IS", "IT", "RD", "XP", "XR", "XS", "XT", "XC", "XV"}
-_KNOWN = _REQUIRED | {"XK", "XL", "XG", "XI"}
+REQUIRED = {"FV", "GI", "GS", "PG", "MM", "MS", "IS", "IT", "RD", "XP", "XR", "XS", "XT", "XC", "XV"}
+KNOWN = REQUIRED | {"XK", "XL", "XG", "XI"}
 
 
 def _refuse_number(text: str) -> NoReturn:
@@ -26,11 +26,11 @@ def decode(payload: str) -> Record:
         agent=fields.name(body["GS"], "GS"),
         meter=fields.name(body["MS"], "MS"),
         machine_model=fields.name(body["MM"], "MM"),
-        pagination=_pagination(body["PG"]),
+        pagination=read_pagination(body["PG"]),
         previous=fields.link(body["XP"], "XP"),
         replayed=body["XR"],
         readings=ocmf_readings.read(body),
-        clocks=_clocks(body["XT"], body.get("XK")),
+        clocks=read_clocks(body["XT"], body.get("XK")),
     )
 
 
@@ -49,9 +49,9 @@ def _load(payload: str) -> dict[str, Any]:
 def _check_fields(body: Any) -> None:
     if not isinstance(body, dict):
         raise OcmfError("not a JSON object", "payload")
-    if missing := _REQUIRED - body.keys():
+    if missing := REQUIRED - body.keys():
         raise OcmfError(f"{', '.join(sorted(missing))} missing", "payload")
-    if unknown := body.keys() - _KNOWN:
+    if unknown := body.keys() - KNOWN:
         raise OcmfError(f"unknown field {', '.join(sorted(unknown))}", "payload")
     for key, value in (("FV", FORMAT_VERSION), ("IS", False), ("IT", "NONE")):
         if body[key] != value or type(body[key]) is not type(value):
@@ -60,14 +60,16 @@ def _check_fields(body: Any) -> None:
         raise OcmfError(f"{body['XR']!r} is not true or false", "XR")
 
 
-def _pagination(text: Any) -> int:
+def read_pagination(text: Any) -> int:
+    """The number that PG says."""
     digits = text[1:] if isinstance(text, str) and text[:1] == "T" else ""
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and digits[0] != "0"):
         raise OcmfError(f"{text!r} is not T and a number from 1", "PG")
     return fields.number(int(digits), "PG", 1)
 
 
-def _clocks(told: Any, steps: Any) -> Clocks:
+def read_clocks(told: Any, steps: Any) -> Clocks:
+    """The clocks that XT says, with the steps of XK where it is there."""
     if not isinstance(told, list) or len(told) != 4:
         raise OcmfError(f"{told!r} is not [wall clock, monotonic ms, boot, source ahead ms]", "XT")
     if steps is not None and (not isinstance(steps, list) or len(steps) != 2 or steps == [0, 0]):

@@ -34,7 +34,7 @@ def read(body: Mapping[str, Any]) -> ReadingColumns:
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict) or "TM" not in entry or "RV" not in entry or not entry.keys() <= _ENTRY:
             raise OcmfError("no object of TM, TX, RV, RI, RU, ST with at least TM and RV", f"RD[{place}]")
-    codes = _codes(body["XC"])
+    codes = read_codes(body["XC"])
     rows = _rows(body["XV"], len(entries), len(codes))
     _check_leading(entries, codes, rows)
     times, qualities = _stamps([entry["TM"] for entry in entries])
@@ -47,12 +47,13 @@ def read(body: Mapping[str, Any]) -> ReadingColumns:
         codes=codes,
         rows=rows,
         spectra=_spectra(body["XL"], len(entries)) if "XL" in body else {},
-        gaps=_gaps(body["XG"], len(entries)) if "XG" in body else {},
-        sessions=_sessions(body["XI"], len(entries)) if "XI" in body else {},
+        gaps=read_gaps(body["XG"], len(entries)) if "XG" in body else {},
+        sessions=read_sessions(body["XI"], len(entries)) if "XI" in body else {},
     )
 
 
-def _codes(codes: Any) -> tuple[str, ...]:
+def read_codes(codes: Any) -> tuple[str, ...]:
+    """The register codes that XC says."""
     if not isinstance(codes, list) or not 0 < len(codes) <= MAX_REGISTERS:
         raise OcmfError(f"not a list of 1 to {MAX_REGISTERS} registers", "XC")
     if not all(isinstance(code, str) for code in codes):
@@ -129,11 +130,13 @@ def _spectra(cells: Any, count: int) -> dict[int, Spectrum]:
     return {place: fields.read_cells(told, f"XL[{place}]") for place, told in enumerate(cells) if told != {}}
 
 
-def _gaps(value: Any, count: int) -> dict[int, Period]:
+def read_gaps(value: Any, count: int) -> dict[int, Period]:
+    """What XG says of `count` readings, by place."""
     return {place: fields.read_period(start, end, "XG") for place, start, end in _placed(value, count, 3, "XG")}
 
 
-def _sessions(value: Any, count: int) -> dict[int, str]:
+def read_sessions(value: Any, count: int) -> dict[int, str]:
+    """What XI says of `count` readings, by place."""
     return {place: fields.name(session, "XI") for place, session in _placed(value, count, 2, "XI")}
 
 

@@ -18,17 +18,32 @@ USAGE_FIGURES = (
     "from_at, until_at, deltas, spectrum_cells, spectrum_ms, substitute, unsynchronised, replayed, "
     "first_sequence, last_sequence"
 )
-LOCK_CHAIN = "SELECT pagination, sequence, digest, spectrum_cells, spectrum_ms FROM agent WHERE id = %s FOR UPDATE"
-TRUST = "SELECT public_key_pem, fingerprint, key_first, revoked_at, revoked_why FROM agent WHERE id = %s"
+_TRUST = "public_key_pem, fingerprint, key_first, revoked_at, revoked_why"
+AGENT_OF_TOKEN = (
+    f"SELECT agent.id, meter_id, agent.owner_id, serial, model, agent.name, version, enrolled_at, {_TRUST} "
+    "FROM agent JOIN meter ON meter.id = meter_id JOIN machine ON machine.id = machine_id WHERE token_hash = %s"
+)
+# The row as it is once the lock is held, whatever was committed while this waited for it.
+LOCK_CHAIN = (
+    f"SELECT pagination, sequence, digest, spectrum_cells, spectrum_ms, {_TRUST} FROM agent WHERE id = %s FOR UPDATE"
+)
+TRUST = f"SELECT {_TRUST} FROM agent WHERE id = %s"
 MOVE_CHAIN = (
     "UPDATE agent SET pagination = %s, sequence = %s, digest = %s, spectrum_cells = %s, spectrum_ms = %s, "
     "last_seen_at = %s WHERE id = %s"
 )
 LAYOUT = "SELECT register_codes, spindles FROM meter WHERE id = %s"
+LAYOUT_AND_MOMENT = (
+    f"SELECT register_codes, spindles, {READING_COLUMNS} FROM meter LEFT JOIN reading ON meter_id = id "
+    "AND sequence <= %s AND device_time = (SELECT device_time FROM reading WHERE meter_id = %s AND sequence = %s) "
+    "WHERE id = %s ORDER BY sequence"
+)
 WIDEN_LAYOUT = "UPDATE meter SET register_codes = %s, spindles = %s WHERE id = %s"
-ADD_RECORD = (
-    "INSERT INTO record (meter_id, pagination, owner_id, agent_id, digest, first_sequence, last_sequence, replayed, "
-    "text, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+# Arrays in binary: as text every quotation mark of a sealed text would be escaped, and read again.
+ADD_RECORDS = (
+    "INSERT INTO record (meter_id, owner_id, agent_id, recorded_at, pagination, digest, first_sequence, "
+    "last_sequence, replayed, text) SELECT %s, %s, %s, %s, one.* FROM unnest(%b::bigint[], %b::text[], %b::bigint[], "
+    "%b::bigint[], %b::boolean[], %b::text[]) AS one"
 )
 ONE_READING = f"SELECT {READING_COLUMNS} FROM reading WHERE meter_id = %s AND sequence = %s"
 READINGS_BEFORE = (

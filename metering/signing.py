@@ -1,5 +1,7 @@
 """The agent's key: ECDSA on P-256 with SHA-256, the curve that OCMF records are signed with by default."""
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -61,6 +63,7 @@ def private_from_pem(pem: str) -> PrivateKey:
     return key
 
 
+@lru_cache(maxsize=1024)
 def public_from_pem(pem: str) -> PublicKey:
     """The public key in `pem`; BadKey when it is none of ours."""
     try:

@@ -1,13 +1,13 @@
 """Where metering's values and rows meet: one store over one session, made of its parts."""
 
 from metering.store_machines import MachineStore, UnknownMeter
-from metering.store_records import Accepted, Refused
+from metering.store_records import Refused
 from metering.store_schedules import ScheduleStore
 from metering.store_sessions import SessionStore
 from metering.store_usage import UsageStore
 from metering.tables import EnrolmentCodeRow
 
-__all__ = ["Accepted", "EnrolmentCodeRow", "MeteringStore", "Refused", "UnknownMeter"]
+__all__ = ["EnrolmentCodeRow", "MeteringStore", "Refused", "UnknownMeter"]
 
 
 class MeteringStore(MachineStore, SessionStore, ScheduleStore, UsageStore):

@@ -1,8 +1,9 @@
 """Machines, meters, agents, enrolment codes and access: their rows and values."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func
@@ -10,9 +11,9 @@ from sqlalchemy.dialects.postgresql import Range, insert
 from sqlmodel import Session, col, select, update
 
 from metering.keyring import Keyring, in_force
-from metering.machine import Agent, Machine, Meter, access_id
+from metering.machine import Agent, Machine, Meter, access_id, with_trust
 from metering.period import Period
-from metering.quick import TRUST, run
+from metering.quick import AGENT_OF_TOKEN, TRUST, run
 from metering.reading import GENESIS
 from metering.tables import AgentKeyRow, AgentRow, EnrolmentCodeRow, MachineRow, MeterAccessRow, MeterRow
 
@@ -175,9 +176,7 @@ class MachineStore:
 
     def trusted_now(self, agent: Agent) -> Agent:
         """The agent with its key and revocation as they are now: under its lock, they are what counts."""
-        pem, fingerprint, key_first, revoked_at, why = run(self._session, TRUST, [agent.id])[0]
-        changed = {"public_key_pem": pem, "fingerprint": fingerprint, "key_first": key_first}
-        return replace(agent, **changed, revoked_at=revoked_at, revoked_why=why)
+        return with_trust(agent, run(self._session, TRUST, [agent.id])[0])
 
     def set_revoked(self, agent: Agent) -> None:
         """Keep whether, when and why the agent was revoked."""
@@ -194,7 +193,8 @@ class MachineStore:
         return self._agent(AgentRow.meter_id == meter_id)
 
     def agent_by_token(self, token_hash: str) -> Agent | None:
-        return self._agent(AgentRow.token_hash == token_hash)
+        found = run(self._session, AGENT_OF_TOKEN, [token_hash])
+        return _agent_of(*found[0]) if found else None
 
     def agents(self) -> list[Agent]:
         """Every agent that may be seen, by id."""
@@ -269,3 +269,30 @@ def _agent(row: AgentRow, serial: str, model: str) -> Agent:
         revoked_at=row.revoked_at,
         revoked_why=row.revoked_why,
     )
+
+
+def _agent_of(
+    agent_id: UUID,
+    meter_id: UUID,
+    owner_id: UUID,
+    serial: str,
+    model: str,
+    name: str,
+    version: str,
+    enrolled_at: datetime,
+    *trust: Any,
+) -> Agent:
+    """From a row of AGENT_OF_TOKEN."""
+    agent = Agent(
+        id=agent_id,
+        meter_id=meter_id,
+        owner_id=owner_id,
+        meter_serial=serial,
+        machine_model=model,
+        name=name,
+        version=version,
+        public_key_pem="",
+        fingerprint="",
+        enrolled_at=enrolled_at,
+    )
+    return with_trust(agent, trust)

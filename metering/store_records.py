@@ -10,16 +10,19 @@ from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
+from metering.batch.block import Head
+from metering.batch.end import End
+from metering.batch.taken import Taken
 from metering.chain import Chain
-from metering.columns import RowMaker, copy_readings
+from metering.columns import copy_readings, copy_rows
 from metering.interval import Step
 from metering.layout import Layout
-from metering.machine import Agent, Meter, refused_id
-from metering.ocmf import Sealed
+from metering.machine import Agent, Meter, refused_id, with_trust
 from metering.period import Period
 from metering.quick import (
-    ADD_RECORD,
+    ADD_RECORDS,
     LAYOUT,
+    LAYOUT_AND_MOMENT,
     LOCK_CHAIN,
     MOVE_CHAIN,
     ONE_READING,
@@ -28,18 +31,9 @@ from metering.quick import (
     WIDEN_LAYOUT,
     driver,
     run,
-    run_many,
 )
 from metering.reading import Reading, Reason, Status, TimeQuality
 from metering.tables import ReadingRow, RecordRow, RefusedRecordRow
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A record that the chain took, with its readings as steps."""
-
-    sealed: Sealed
-    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +54,17 @@ class RecordStore:
 
     def lock_chain(self, agent: Agent) -> tuple[Chain, Layout]:
         """The end of the agent's chain and its meter's layout, locked until the transaction ends."""
-        # Statement by statement: what another transaction stored while this one waited for the lock must be seen.
-        pagination, sequence, digest, cells, ms = run(self._session, LOCK_CHAIN, [agent.id])[0]
-        layout = self.layout(agent.meter_id)
-        last = self.reading(agent.meter_id, sequence, layout) if sequence else None
-        spectrum = layout.spectrum(cells, ms)
-        return Chain(str(agent.id), agent.meter_serial, pagination, digest, last, spectrum), layout
+        end = self.lock_end(agent)
+        return end.chain(), end.layout
+
+    def lock_end(self, agent: Agent) -> End:
+        """Where the agent's chain ends and whom it trusts now, locked until the transaction ends."""
+        # The lock alone first: what another transaction stored while this one waited for it must be seen thereafter.
+        pagination, sequence, digest, cells, ms, *trust = run(self._session, LOCK_CHAIN, [agent.id])[0]
+        rows = run(self._session, LAYOUT_AND_MOMENT, [sequence, agent.meter_id, sequence, agent.meter_id])
+        layout = Layout(tuple(rows[0][0]), tuple(rows[0][1]))
+        moment = tuple(step_of(reading, layout) for _, _, *reading in rows if sequence)
+        return End(with_trust(agent, trust), pagination, digest, layout, cells, ms, moment)
 
     def layout(self, meter_id: UUID) -> Layout:
         codes, spindles = run(self._session, LAYOUT, [meter_id])[0]
@@ -82,19 +81,15 @@ class RecordStore:
             ).all()
         )
 
-    def add_records(
-        self, agent: Agent, accepted: Sequence[Accepted], *, chain: Chain, layout: Layout, now: datetime
-    ) -> Layout:
-        """Store what the chain took, and the chain's new end, under the lock of `lock_chain`; the layout thereafter."""
-        wider = layout.with_readings(step.reading for one in accepted for step in one.steps)
+    def add_records(self, agent: Agent, taken: Taken, *, layout: Layout, now: datetime) -> None:
+        """Store what was taken, and the chain's new end, under the lock of `lock_end`; `layout` is the stored one."""
+        wider = taken.layout
         if wider != layout:
             run(self._session, WIDEN_LAYOUT, [list(wider.codes), list(wider.spindles), agent.meter_id])
-        run_many(self._session, ADD_RECORD, [_record_values(agent, one.sealed, now) for one in accepted])
-        copy_readings(driver(self._session), _rows(agent, accepted, wider))
-        cells, ms = wider.cells(chain.spectrum)
-        sequence = chain.last.sequence if chain.last else 0
-        run(self._session, MOVE_CHAIN, [chain.pagination, sequence, chain.digest, cells, ms, now, agent.id])
-        return wider
+        run(self._session, ADD_RECORDS, [agent.meter_id, agent.owner_id, agent.id, now, *_record_columns(taken.heads)])
+        copy_readings(driver(self._session), copy_rows(taken, meter_id=agent.meter_id, owner_id=agent.owner_id))
+        last, end = taken.heads[-1], [taken.last_sequence, taken.heads[-1].digest, *taken.spectrum]
+        run(self._session, MOVE_CHAIN, [last.pagination, *end, now, agent.id])
 
     def add_refused(self, agent: Agent, refused: Sequence[Refused], *, now: datetime) -> None:
         """Keep refused texts aside, each once."""
@@ -197,15 +192,7 @@ def step_of(row: Any, layout: Layout) -> Step:
     return Step(reading, layout.spectrum(cells, ms), replayed)
 
 
-def _record_values(agent: Agent, sealed: Sealed, now: datetime) -> list[Any]:
-    record = sealed.record
-    span = record.readings[0].sequence, record.readings[-1].sequence
-    first = [agent.meter_id, record.pagination, agent.owner_id, agent.id, sealed.digest]
-    return [*first, *span, record.replayed, sealed.text, now]
-
-
-def _rows(agent: Agent, accepted: Iterable[Accepted], layout: Layout) -> Iterable[bytes]:
-    for one in accepted:
-        record = one.sealed.record
-        maker = RowMaker(agent.meter_id, agent.owner_id, record.pagination, record.replayed, layout)
-        yield from (maker.row(step.reading, step.grown) for step in one.steps)
+def _record_columns(heads: Sequence[Head]) -> list[list[Any]]:
+    """In the order of ADD_RECORDS."""
+    rows = [(one.pagination, one.digest, one.first, one.first + one.count - 1, one.replayed, one.text) for one in heads]
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,6 +1,6 @@
 """Sessions: what was promised, which readings open and close them, and the registers at their begin and end."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 
+from metering.batch.taken import Taken
 from metering.interval import Step
 from metering.layout import Layout
 from metering.machine import Agent, Meter
@@ -15,7 +16,7 @@ from metering.period import Period
 from metering.quick import READINGS_AROUND, run
 from metering.reading import Reason
 from metering.session import MeasuredSession, Session, edge_between, sealed_edge
-from metering.store_records import COLUMNS, Accepted, RecordStore, step_of
+from metering.store_records import COLUMNS, RecordStore, step_of
 from metering.tables import ReadingRow
 from metering.tables_sessions import MeterSessionRow, SessionReadingRow
 
@@ -67,19 +68,17 @@ class SessionStore(RecordStore):
             measured.append(MeasuredSession(one, opening, closing))
         return measured
 
-    def mark_sessions(self, agent: Agent, accepted: Iterable[Accepted]) -> None:
-        """Note which of the accepted readings begin or end a session; most batches have none."""
+    def mark_sessions(self, agent: Agent, taken: Taken) -> None:
+        """Note which of the readings begin or end a session; most batches have none."""
         rows = [
             {
                 "meter_id": agent.meter_id,
-                "sequence": step.reading.sequence,
+                "sequence": taken.first + place,
                 "owner_id": agent.owner_id,
-                "session": step.reading.session,
-                "reason": step.reading.reason.value,
+                "session": session,
+                "reason": chr(taken.block.reasons[place]),
             }
-            for one in accepted
-            for step in one.steps
-            if step.reading.session is not None
+            for place, session in taken.block.sessions.items()
         ]
         if rows:
             self._session.execute(insert(SessionReadingRow), rows)

@@ -1,6 +1,7 @@
 """Usage by quarter hour, append-only: a complete quarter hour's figures are superseded, never changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,32 @@ from metering.tables import AgentRow, MeterRow, UsageRow
 from metering.usage import Usage
 
 _DELTAS = USAGE_FIGURES.split(", ").index("deltas")
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The newest revision of a quarter hour's usage, 0 where there is none; `figures` in the order of USAGE_FIGURES."""
+
+    revision: int
+    is_open: bool
+    figures: list[Any]
+
+    def usage(self, layout: Layout, serial: str) -> Usage:
+        """The figures as a value; `layout` may be a later one."""
+        start, end, deltas, cells, ms, substitute, unsynchronised, replayed, *evidence = self.figures
+        return Usage(
+            meter=serial,
+            period=Period(start, end),
+            deltas=layout.registers(deltas),
+            spectrum=layout.spectrum(cells, ms),
+            substitute=substitute,
+            replayed=replayed,
+            evidence=(evidence[0], evidence[1]),
+            unsynchronised=unsynchronised,
+        )
+
+
+_NOTHING = Current(0, False, [])
 
 
 class UsageStore:
@@ -48,42 +75,41 @@ class UsageStore:
         """Wait for, and keep out, whoever else stores readings or usage of this meter."""
         self._session.exec(select(AgentRow.id).where(AgentRow.meter_id == meter_id).with_for_update()).all()
 
+    def current_usage(self, meter_id: UUID, first: datetime, last: datetime) -> dict[datetime, Current]:
+        """What is known now of the quarter hours that start from `first` to `last`."""
+        rows = run(self._session, CURRENT_USAGE, [meter_id, first, last])
+        return {starts_at: Current(revision, is_open, figures) for starts_at, revision, is_open, *figures in rows}
+
     def put_usage(
         self,
         meter_id: UUID,
         owner_id: UUID,
         usages: Iterable[Usage],
         *,
+        current: Mapping[datetime, Current],
         layout: Layout,
         complete_until: datetime | None,
         now: datetime,
     ) -> None:
         """Make `usages` the meter's current figures; one that ends after `complete_until` stays open (None: none does).
 
-        An open one is replaced in place, as nothing may be billed on it; a complete one is superseded when it differs.
+        `current` are the ones now known of these quarter hours. An open one is replaced in place, as nothing may be
+        billed on it; a complete one is superseded when it differs.
         """
-        figures = {quarter_start(usage.period.start): _figures(usage, layout) for usage in usages}
-        if not figures:
-            return
-        current = self._current(meter_id, min(figures), max(figures))
         fresh: list[list[Any]] = []
-        for starts_at, values in figures.items():
+        for usage in usages:
+            starts_at, values = quarter_start(usage.period.start), _figures(usage, layout)
             is_open = complete_until is not None and starts_at + QUARTER_HOUR > complete_until
-            revision, was_open, known = current.get(starts_at, (0, False, []))
-            key = [meter_id, starts_at, revision]
-            if was_open:
+            known = current.get(starts_at, _NOTHING)
+            key = [meter_id, starts_at, known.revision]
+            if known.is_open:
                 run(self._session, GROW_USAGE, [now, is_open, *values, *key])
-            elif not revision or _differ(known, values):
-                if revision:
+            elif not known.revision or _differ(known.figures, values):
+                if known.revision:
                     run(self._session, SUPERSEDE_USAGE, [now, *key])
-                fresh.append([meter_id, owner_id, now, starts_at, revision + 1, is_open, *values])
+                fresh.append([meter_id, owner_id, now, starts_at, known.revision + 1, is_open, *values])
         if fresh:
             run_many(self._session, ADD_USAGE, fresh)
-
-    def _current(self, meter_id: UUID, first: datetime, last: datetime) -> dict[datetime, tuple[int, bool, list[Any]]]:
-        """Revision, openness and figures of the current rows."""
-        rows = run(self._session, CURRENT_USAGE, [meter_id, first, last])
-        return {starts_at: (revision, is_open, figures) for starts_at, revision, is_open, *figures in rows}
 
 
 def _figures(usage: Usage, layout: Layout) -> list[Any]:

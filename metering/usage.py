@@ -68,7 +68,7 @@ def cut(stretches: Iterable[Interval], *, meter: str) -> list[Usage]:
     for stretch in stretches:
         for piece in _pieces(stretch, meter):
             start = quarter_start(piece.period.start)
-            quarters[start] = _joined(quarters[start], piece) if start in quarters else piece
+            quarters[start] = joined(quarters[start], piece) if start in quarters else piece
     return list(quarters.values())
 
 
@@ -126,7 +126,8 @@ def _spread(value: int, weights: Sequence[int]) -> list[int]:
     return [floor + (index in extra) for index, (floor, _) in enumerate(divided)]
 
 
-def _joined(one: Usage, other: Usage) -> Usage:
+def joined(one: Usage, other: Usage) -> Usage:
+    """Two adjacent parts of one quarter hour as one."""
     return Usage(
         meter=one.meter,
         period=Period(one.period.start, other.period.end),

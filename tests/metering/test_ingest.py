@@ -17,9 +17,10 @@ from app.database import Database, Role
 from metering import ocmf
 from metering.interval import Step
 from metering.period import Period
-from metering.reading import Status, TimeQuality
+from metering.reading import Reading, Status, TimeQuality
 from metering.store import MeteringStore
 from metering.usage import quarter_hours
+from tests.metering.batch.builders import runs
 from tests.metering.builders import (
     LESSEE,
     MAKER,
@@ -208,18 +209,24 @@ def test_a_transaction_that_dies_leaves_nothing(database: Database, box: Box, mo
     assert box.send(database, batch).stored == 5
 
 
-@given(cuts=st.lists(st.integers(0, 24), max_size=6), repeats=st.lists(st.integers(0, 5), max_size=3))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    readings=runs(most=20),
+    cuts=st.lists(st.integers(0, 24), max_size=6),
+    repeats=st.lists(st.integers(0, 5), max_size=3),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_batching_with_repeats_gives_the_same_usage(
-    database: Database, cuts: list[int], repeats: list[int]
+    database: Database, readings: list[Reading], cuts: list[int], repeats: list[int]
 ) -> None:
-    """However the records arrive, usage is what the pure function says of all readings at once."""
+    """However the records arrive, usage is what the pure function says of all readings at once.
+
+    Some batches repeat what is stored and are judged record by record, most are taken whole.
+    """
     add_parties(database)
     serial = f"SM-{ocmf.fingerprint(ocmf.new_key().public_key())[:12]}"
     one = enrolled_box(database, serial=serial)
-    readings = [reading(n, minutes=7) for n in range(1, 25)]
     sealed = texts(chain_of(one, readings))
-    bounds = [0, *sorted(cuts), len(sealed)]
+    bounds = [0, *sorted(min(cut, len(sealed)) for cut in cuts), len(sealed)]
     batches = [sealed[a:b] for a, b in pairwise(bounds)]
     for index, batch in enumerate(batches):
         one.send(database, batch)

@@ -4,15 +4,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 
 from app.database import Database, Role
 from metering import ocmf
-from metering.columns import RowMaker, copy_readings
+from metering.batch.taken import of_records
+from metering.chain import Chain
+from metering.columns import copy_readings, copy_rows
 from metering.enrol import Enrolled, invite, redeem
-from metering.interval import steps
 from metering.layout import Layout
 from metering.machine import Machine, machine_id
 from metering.ocmf import PrivateKey
@@ -80,7 +81,7 @@ def run(runs: int) -> list[Row]:
         boxes = _enrol(service.database, client)
         _send(client, boxes, [box.requests(1) for box in boxes])
         batches = [[box.requests(_REQUESTS_PER_RUN) for box in boxes] for _ in range(runs)]
-        rows = [_rows(_AGENTS * _REQUESTS_PER_RUN * RECORDS_PER_REQUEST) for _ in range(runs)]
+        rows = [_rows(_AGENTS * _REQUESTS_PER_RUN) for _ in range(runs)]
         row = compare(
             "ingest",
             ours=lambda number: _send(client, boxes, batches[number]),
@@ -128,26 +129,29 @@ def _send(client: httpx.Client, boxes: list[_Box], batches: list[list[bytes]]) -
     return sent / (time.perf_counter() - began)
 
 
-def _copy(database: Database, rows: list[bytes]) -> float:
+def _copy(database: Database, requests: list[list[bytes]]) -> float:
     """Rows per second by COPY, as many rows a commit as there are readings in a request."""
     began = time.perf_counter()
-    for first in range(0, len(rows), _PER_REQUEST):
+    for rows in requests:
         with database.transaction(Role.WORKER) as session:
-            connection = session.connection().connection.driver_connection
-            copy_readings(connection, rows[first : first + _PER_REQUEST])
-    return len(rows) / (time.perf_counter() - began)
+            copy_readings(session.connection().connection.driver_connection, rows)
+    return len(requests) * _PER_REQUEST / (time.perf_counter() - began)
 
 
-def _rows(records: int) -> list[bytes]:
-    """The rows that as many records become, of a meter of their own."""
-    meter: UUID = uuid4()
-    layout = Layout(_CODES, ("S1",))
-    walk = list(steps(_reading(number + 1) for number in range(records * READINGS_PER_RECORD)))
+def _rows(requests: int) -> list[list[bytes]]:
+    """The rows that so many requests become, of a meter of their own."""
+    meter, agent = uuid4(), Enrolled(uuid4(), "BENCH-0", "bench", "")
+    box, chain = _Box(agent, ocmf.new_key()), Chain(str(agent.agent_id), agent.meter_serial)
     rows = []
-    for number in range(records):
-        maker = RowMaker(meter, organisation_id("bench"), number + 1, True, layout)
-        first = number * READINGS_PER_RECORD
-        rows += [maker.row(step.reading, step.grown) for step in walk[first : first + READINGS_PER_RECORD]]
+    for request in box.requests(requests):
+        accepted = []
+        for text in request.decode().split("\n"):
+            sealed = ocmf.parse(text)
+            grown = chain.append(sealed)
+            assert isinstance(grown, list)
+            accepted.append((sealed, grown))
+        taken = of_records(accepted, chain=chain, layout=Layout(_CODES, ("S1",)))
+        rows.append(copy_rows(taken, meter_id=meter, owner_id=organisation_id("bench")))
     return rows
 
 

@@ -69,7 +69,7 @@ class UsageStore:
             select(MeterRow.register_codes, MeterRow.spindles, MeterRow.serial).where(MeterRow.id == meter_id)
         ).one()
         layout = Layout(tuple(codes), tuple(spindles))
-        return [_usage(found, layout, serial) for found in rows]
+        return [usage_of(found, layout, serial) for found in rows]
 
     def lock_meter(self, meter_id: UUID) -> None:
         """Wait for, and keep out, whoever else stores readings or usage of this meter."""
@@ -127,7 +127,8 @@ def _differ(known: list[Any], values: list[Any]) -> bool:
     return widened != values
 
 
-def _usage(row: UsageRow, layout: Layout, serial: str) -> Usage:
+def usage_of(row: UsageRow, layout: Layout, serial: str) -> Usage:
+    """The value of a stored row."""
     return Usage(
         meter=serial,
         period=Period(row.from_at, row.until_at),

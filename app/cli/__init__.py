@@ -44,6 +44,7 @@ COMMANDS = {
     "completeness": Command(
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."
     ),
+    "usage": Command("app.cli.usage:usage", "A meter's usage with its marks, as known today or on a past day."),
     "components": Command("app.cli.components:group", "What of a machine wears, by which parameters, since when."),
     "wear": Command("app.cli.wear:wear", "How worn a machine's components are, who wore them, and what may be left."),
     "bank": Command("app.cli.bank:group", "Read bank statements."),

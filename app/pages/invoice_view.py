@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from urllib.parse import quote
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -92,6 +93,7 @@ class InvoicePage:
     total: str
     zone: str
     usage: tuple[UsageDay, ...]
+    usage_link: str
 
 
 def row(invoice: Invoice, allocated: Money, *, viewer: Viewer, today: date) -> Row:
@@ -165,7 +167,17 @@ def invoice_page(
         total=amount(invoice.total),
         zone=invoice.terms.machine_zone,
         usage=usage_days(usage, zone=invoice.terms.machine_zone, meters=meters),
+        usage_link=_usage_link(invoice, meters),
     )
+
+
+def _usage_link(invoice: Invoice, meters: Mapping[str, UUID]) -> str:
+    """Where the meter's usage of the period is shown as it was known when the invoice was worked out."""
+    if not meters:
+        return ""
+    start, end = (quote(each.isoformat()) for each in (invoice.period.start, invoice.period.end))
+    known = f"&known_on={quote(invoice.known_at.isoformat())}" if invoice.known_at else ""
+    return f"/meters/{next(iter(meters.values()))}/usage?start={start}&end={end}{known}"
 
 
 def usage_days(usage: Iterable[Usage], *, zone: str, meters: Mapping[str, UUID]) -> tuple[UsageDay, ...]:

@@ -15,11 +15,14 @@ from app.pages.reading_view import ReadingPage, reading_page
 from app.problems import Problem
 from app.security import SignedIn, Viewer
 from billing.invoicing.invoice import Invoice, Status
-from billing.invoicing.store import InvoiceStore
+from billing.invoicing.store import InvoiceStore, Resting
+from metering.known import Known
 from metering.machine import Meter
+from metering.period import QUARTER_HOUR, Period, quarter_start
 from metering.proof import prove
 from metering.reading import Reading
 from metering.store import MeteringStore
+from metering.store_known import KnownUsageStore
 
 # Beyond every sequence: what an address may say and a database column could not hold.
 _LAST = 2**31 - 3
@@ -44,8 +47,9 @@ def reading(
     sight = _look(database, viewer, meter_id, sequence)
     if sequence not in sight.readings:
         raise Problem(404, "No such reading", f"Meter {sight.meter.serial} has no reading {sequence} that you may see.")
+    usage, lines = _resting(database, viewer, sight, sequence)
     with database.transaction(Role.WORKER) as session:
-        view = _page(session, sight, sequence)
+        view = _page(session, sight, sequence, usage, lines)
     return shell.page(request, "reading.html", view, viewer=viewer, here="")
 
 
@@ -75,7 +79,17 @@ def _rests_on(invoices: list[Invoice], meter: Meter, sequence: int) -> bool:
     )
 
 
-def _page(session: Session, sight: _Sight, sequence: int) -> ReadingPage:
+def _resting(database: Database, viewer: Viewer, sight: _Sight, sequence: int) -> tuple[list[Known], list[Resting]]:
+    """The usage and the invoice lines that rest on the reading, as far as the viewer may see them."""
+    times = [reading.device_time for reading in sight.readings.values()]
+    around = Period(quarter_start(min(times)), max(times) + QUARTER_HOUR)
+    with database.transaction(Role.APP, party=viewer.organisation_id) as session:
+        usage = KnownUsageStore(session).resting_on(sight.meter.id, sequence, around)
+        lines = InvoiceStore(session).resting_on(sight.meter.serial, sequence, around)
+    return usage, [each for each in lines if each.status is Status.ISSUED or each.seller == viewer.organisation_id]
+
+
+def _page(session: Session, sight: _Sight, sequence: int, usage: list[Known], lines: list[Resting]) -> ReadingPage:
     reading = sight.readings[sequence]
     proof = prove(sight.meter.id, reading, store=MeteringStore(session))
     alone = proof is not None and len(proof.sealed.record.readings) == 1
@@ -88,6 +102,8 @@ def _page(session: Session, sight: _Sight, sequence: int) -> ReadingPage:
         zone=sight.zone,
         # A record may hold readings of a time that is not the viewer's.
         shows_text=sight.is_owner or alone,
+        usage=usage,
+        lines=lines,
     )
 
 

@@ -1,9 +1,14 @@
 """What a reading's page shows, built from values: every register with its growth, and the seal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from app.pages.format import NOTHING, State, finely, moment
+from app.pages.format import NOTHING, State, finely, minute, moment
+from billing.invoicing.store import Resting
+from metering.known import Known, Mark
 from metering.machine import Meter
 from metering.ocmf import fingerprint, public_from_pem
 from metering.proof import Proof
@@ -26,6 +31,7 @@ _STATUSES = {
 }
 # The control's own counters, and where they differ from the agent's: for a cross-check, never billed.
 _CONTROL = "counter"
+_USAGE_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,28 @@ class RegisterRow:
     unit: str
     growth: str
     grew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLink:
+    """A stretch of usage that rests on the reading."""
+
+    label: str
+    spindle: str
+    start: str
+    end: str
+    marks: tuple[State, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineLink:
+    """An invoice's line that rests on the reading."""
+
+    invoice_id: UUID
+    number: str
+    position: int
+    description: str
+    amount: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +89,9 @@ class ReadingPage:
     link: str
     fingerprint: str
     text: str
+    usage: tuple[UsageLink, ...]
+    more_usage: int
+    lines: tuple[LineLink, ...]
 
 
 def reading_page(
@@ -72,8 +103,13 @@ def reading_page(
     has_next: bool,
     zone: str,
     shows_text: bool,
+    usage: Sequence[Known] = (),
+    lines: Sequence[Resting] = (),
 ) -> ReadingPage:
-    """The whole page; `before` and `has_next` tell of the neighbours that the viewer may see."""
+    """The whole page; `before` and `has_next` tell of the neighbours that the viewer may see.
+
+    `usage` and `lines` are what rests on the reading.
+    """
     record = proof.sealed.record if proof else None
     rows = [_row(code, reading, before) for code in sorted(reading.registers)]
     return ReadingPage(
@@ -94,7 +130,25 @@ def reading_page(
         link=record.previous if record else "",
         fingerprint=fingerprint(public_from_pem(proof.agent.public_key_pem)) if proof else "",
         text=proof.sealed.text if proof and shows_text else "",
+        usage=tuple(_usage(each, zone) for each in usage[:_USAGE_SHOWN]),
+        more_usage=max(len(usage) - _USAGE_SHOWN, 0),
+        lines=tuple(_line(each) for each in lines),
     )
+
+
+def _usage(each: Known, zone: str) -> UsageLink:
+    start = each.starts_at.astimezone(ZoneInfo(zone))
+    return UsageLink(
+        label=minute(each.usage.period.start, zone),
+        spindle=finely("spindle_on", each.usage.deltas.get("spindle_on", 0)),
+        start=f"{start:%Y-%m-%d}",
+        end=f"{start + timedelta(days=1):%Y-%m-%d}",
+        marks=tuple(State(mark.value, "warn") for mark in each.marks() if mark is not Mark.REPLAYED),
+    )
+
+
+def _line(each: Resting) -> LineLink:
+    return LineLink(each.invoice, each.number or "Draft", each.position, each.description, str(each.amount))
 
 
 def _signature(proof: Proof | None) -> State:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, literal, text
+from sqlalchemy import BigInteger, delete, func, insert, literal, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session, col, select
@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from billing.invoicing.invoice import Invoice, Status
 from billing.invoicing.rows import invoice_row, invoice_value, line_rows
 from billing.invoicing.tables import InvoiceCounterRow, InvoiceLineRow, InvoiceRow, ParkedCloseRow
+from billing.money import Money
 from metering.period import Period
 
 
@@ -32,6 +33,19 @@ class Parked:
     lease: UUID
     lessor: UUID
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An invoice's line that was worked out from a certain reading."""
+
+    invoice: UUID
+    number: str | None
+    seller: UUID
+    status: Status
+    position: int
+    description: str
+    amount: Money
 
 
 class InvoiceStore:
@@ -124,6 +138,39 @@ class InvoiceStore:
             query = query.where(col(InvoiceRow.status).in_([status.value for status in statuses]))
         order = (col(InvoiceRow.period_start).desc(), col(InvoiceRow.number).nulls_first(), col(InvoiceRow.id))
         return self._values(self._session.exec(query.order_by(*order)))
+
+    def resting_on(self, meter: str, sequence: int, around: Period) -> list[Resting]:
+        """The lines, of invoices that are not void, whose evidence holds reading `sequence` of `meter` (its serial).
+
+        `around` is the reading's time: only invoices whose service period touches it are looked at.
+        """
+        part = func.jsonb_array_elements(InvoiceLineRow.evidence).table_valued("value").alias("part")
+        first, last = (part.c.value.op("->>")(place).cast(BigInteger) for place in (1, 2))
+        holds = select(literal(1)).select_from(part)
+        holds = holds.where(part.c.value.op("->>")(0) == meter, first <= sequence, last >= sequence)
+        query = (
+            select(InvoiceLineRow, InvoiceRow)
+            .join(InvoiceRow, col(InvoiceRow.id) == col(InvoiceLineRow.invoice_id))
+            .where(
+                InvoiceRow.status != Status.VOID,
+                InvoiceRow.period_start <= around.end,
+                InvoiceRow.period_end >= around.start,
+                holds.exists(),
+            )
+            .order_by(col(InvoiceRow.period_start), col(InvoiceRow.id), col(InvoiceLineRow.position))
+        )
+        return [
+            Resting(
+                head.id,
+                head.number,
+                head.lessor_id,
+                Status(head.status),
+                line.position,
+                line.description,
+                Money(line.amount_minor, head.currency),
+            )
+            for line, head in self._session.exec(query)
+        ]
 
     def save(self, invoice: Invoice, *, now: datetime) -> None:
         """Write a draft, or a step of it; its lines are replaced. The database refuses to change an issued one."""

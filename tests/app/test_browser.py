@@ -101,9 +101,17 @@ def test_finance_matches_a_bank_line_that_names_no_invoice_exactly(page: Page, s
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> None:
     invoice, machine = f"/invoices/{site.issued.id}", f"/completeness/{site.lease.machine_id}"
+    meter = f"/meters/{site.lease.meter_id}"
     pages = {
-        "maker": ["/maker", "/invoices", "/completeness", machine],
-        "sme": ["/sme", invoice],
+        "maker": [
+            "/maker",
+            "/invoices",
+            "/completeness",
+            machine,
+            f"{meter}/usage?known_on=2020-01-01",
+            f"{meter}/readings/9",
+        ],
+        "sme": ["/sme", invoice, f"{meter}/readings/9"],
         "finance": ["/finance"],
     }
     for name, paths in pages.items():

@@ -1,0 +1,1 @@
+"""Seeded fault runs of agent, network and service, with a machine that counts its own truth."""

@@ -30,6 +30,7 @@ from machine_agents.telemetry_courier import TelemetryCourier
 from metering.ocmf import PrivateKey, fingerprint
 
 _LAST_WORDS_SECONDS = 5.0
+_CANCEL_AGAIN_SECONDS = 0.5
 
 
 async def run(
@@ -186,8 +187,16 @@ async def _send_rest(courier: Courier, spool: Spool, token: str) -> None:
 
 
 async def _cancel(*tasks: "asyncio.Task[Any]") -> None:
-    for task in tasks:
-        task.cancel()
+    """End tasks, and wait until they have ended.
+
+    Asked for again as long as need be: a library may take a cancellation for the end of its connection, and Python's
+    own wait_for drops one that comes together with a result (before 3.12); the source would then connect anew for ever.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -13,7 +13,8 @@ Level: TypeAlias = Literal["info", "warning", "error"]
 class Status:
     """Facts by section (`source`, `meter`, `spool`, `service`), and events as they happen.
 
-    The file is written at most once a second, whole or not at all; a disk that is full does not stop the agent.
+    The file is written at most once a second, whole or not at all; a disk that is full does not stop the agent, be
+    it the status file's or the log's: lines that could not be logged are counted.
     """
 
     def __init__(
@@ -47,7 +48,10 @@ class Status:
         if self._log is not None:
             moment = self._clock().isoformat(timespec="milliseconds")
             line = {"time": moment, "level": level, "event": event, **details}
-            print(json.dumps(line, default=str), file=self._log, flush=True)
+            try:
+                print(json.dumps(line, default=str), file=self._log, flush=True)
+            except OSError:
+                self.count("agent", "log_lines_lost")
 
     def published(self) -> Mapping[str, Mapping[str, Any]]:
         """The facts as they were published last: a copy, for whoever reads them from another thread."""

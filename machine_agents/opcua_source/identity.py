@@ -2,7 +2,7 @@
 
 import socket
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from asyncua.crypto.cert_gen import dump_private_key_as_pem, generate_private_key, generate_self_signed_app_certificate
@@ -15,6 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from machine_agents.credentials import write_secret
 
 _VALID_DAYS = 3650
+_BACKDATED = timedelta(days=30)
+"""A control whose clock is behind the agent's would refuse a certificate that is not valid yet, until it catches up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,23 @@ def _make(certificate: Path, key: Path, host: str) -> None:
         [ExtendedKeyUsageOID.CLIENT_AUTH],
         days=_VALID_DAYS,
     )
-    write_secret(certificate, made.public_bytes(Encoding.DER))
+    write_secret(certificate, _backdated(made, private).public_bytes(Encoding.DER))
+
+
+def _backdated(made: x509.Certificate, key: RSAPrivateKey) -> x509.Certificate:
+    """The same certificate, valid since a while before it was made."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(made.subject)
+        .issuer_name(made.issuer)
+        .public_key(key.public_key())
+        .serial_number(made.serial_number)
+        .not_valid_before(made.not_valid_before_utc - _BACKDATED)
+        .not_valid_after(made.not_valid_after_utc)
+    )
+    for extension in made.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return builder.sign(key, hashes.SHA256())
 
 
 def _key(path: Path) -> RSAPrivateKey:

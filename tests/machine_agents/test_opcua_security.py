@@ -236,6 +236,16 @@ def test_a_revoked_certificate_is_refused(tmp_path: Path, trusting: tuple[Path, 
         check(tmp_path, certificate(issuer=1), config=config)
 
 
+def test_a_control_whose_clock_is_behind_takes_a_certificate_made_now(tmp_path: Path) -> None:
+    made = x509.load_der_x509_certificate(own_identity(tmp_path, "box").certificate)
+    assert made.not_valid_before_utc <= datetime.now(UTC) - 29 * DAYS
+    made.verify_directly_issued_by(made)
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.UniformResourceIdentifier) == ["urn:box:spindleshare:machine-agent"]
+    usage = made.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.data_encipherment) == (True, True)
+
+
 def test_the_agents_certificate_is_renewed_only_when_expired_and_keeps_its_key(tmp_path: Path) -> None:
     first = own_identity(tmp_path, "box")
     assert not renew_if_expired(tmp_path, first.expires - DAYS)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beyond Python: a Chromium (from the system) and npm packages. Installs what it may, and prints the
+# What the tests need beyond Python: a Chromium and a C compiler (from the system) and npm packages. Installs what it may, and prints the
 # one command for the rest; nothing here stops the tests, which skip, loudly, what they cannot do.
 set -eu
 cd "$(dirname "$0")/.."
@@ -35,6 +35,24 @@ browser() {
     fi
 }
 
+compiler() {
+    if have gcc cc; then
+        return
+    fi
+    if [ "$(uname)" != Linux ]; then
+        return # the fault runs that need it are for Linux alone
+    elif ! have apt-get; then
+        say "no C compiler; for the fault runs install gcc with your system's package manager"
+    elif [ "$(id -u)" != 0 ]; then
+        say "no C compiler; for the fault runs: sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev"
+    else
+        say "installing gcc"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } \
+            >.gcc.log 2>&1 && rm -f .gcc.log \
+            || say "could not install gcc, see .gcc.log; run: apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev"
+    fi
+}
+
 node_packages() {
     stamp=tests/node/node_modules/.made
     wanted=$(cat tests/node/package.json tests/node/package-lock.json | cksum)
@@ -56,4 +74,5 @@ node_packages() {
 }
 
 browser
+compiler
 node_packages

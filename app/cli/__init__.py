@@ -30,7 +30,7 @@ class Command:
         return found
 
 
-# Two lines name the workbench, which is above this room: a name, not an import, so that app runs without it.
+# Three lines name the workbench, which is above this room: a name, not an import, so that app runs without it.
 COMMANDS = {
     "demo": Command(
         "workbench.demo.command:demo", "Take one machine's month from the spindle to the paid invoice, with real parts."
@@ -54,6 +54,9 @@ COMMANDS = {
     "telemetry": Command("app.cli.telemetry:group", "List or copy raw telemetry."),
     "doctor": Command("app.cli.doctor:doctor", "Say what is wrong with this installation, and what to do."),
     "bench": Command("workbench.bench.command:bench", "Measure, as a ratio to a limit or a peer of the same run."),
+    "chaos": Command(
+        "workbench.chaos.command:chaos", "Seeded fault runs of agent, network and service, judged to the unit."
+    ),
     "version": Command("app.cli.version:version", "Show the version."),
 }
 _ABOUT = "SpindleShare: machine tools by the signed spindle hour, from the spindle to the reconciled invoice."

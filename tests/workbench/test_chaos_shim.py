@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers import needs_compiler
 from workbench.chaos import shim
 from workbench.chaos.shim import NoCompiler, Rule, Shim
+
+pytestmark = needs_compiler
 
 WRITER = """
 import sqlite3, sys
@@ -44,6 +47,19 @@ def run(
 def entries(folder: Path) -> list[int]:
     with sqlite3.connect(folder / "t.sqlite") as db:
         return [row[0] for row in db.execute("select n from entry order by n")]
+
+
+def test_a_transactions_end_is_told_from_what_is_sent_before_it(library: Path, tmp_path: Path) -> None:
+    script = """
+import socket
+one, other = socket.socketpair()
+for text in (b"SELECT 1", b"COMMIT", b"SELECT 2"):
+    one.send(text)
+    print(other.recv(99).decode(), flush=True)
+"""
+    done, one = run(library, tmp_path, [Rule("kill", "commit", "*", 1, "after")], script)
+    assert (done.returncode, done.stdout.split("\n")[:-1]) == (-signal.SIGKILL, ["SELECT 1"])
+    assert [(hit.call, hit.site) for hit in one.hits()] == [("commit", "socket")]
 
 
 def test_without_rules_nothing_happens(library: Path, tmp_path: Path) -> None:

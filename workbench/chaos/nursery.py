@@ -1,14 +1,18 @@
 """A process that has everything imported and forks: a program starts in 50 ms instead of one or two seconds.
 
-Run as `python -m workbench.chaos.nursery`; one JSON object a line in: what to run; out: its process id. A child is the
-same program as from the command line (`python -m MODULE ...`), in a session of its own; its parent is the nursery's.
+Run as `python -m workbench.chaos.nursery FOLDER`; one JSON object a line in: what to run; out: its process id. A child
+is the same program as from the command line (`python -m MODULE ...`), in a session of its own; its parent is the one
+that made the nursery.
 """
 
+import asyncio
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
+import random
 import runpy
 import signal
 import subprocess
@@ -19,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from workbench.chaos import prepared
+
 IMPORTS = (
     "machine_agents.agent",
     "app.main",
@@ -26,6 +32,7 @@ IMPORTS = (
     "app.cli.serve",
 )
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
+_CERTIFICATE_AGE_MS = 10 * 86_400_000
 
 
 class Child:
@@ -65,16 +72,17 @@ class Child:
 class Nursery:
     """Starts programs. The process that makes one becomes the parent of all that is started."""
 
-    def __init__(self, library: Path) -> None:
-        """`library`: the fault shim, preloaded into every program; without rules it does nothing."""
+    def __init__(self, library: Path, folder: Path) -> None:
+        """`library`: the fault shim, preloaded into every program; without rules it does nothing. `folder`: keys."""
         if ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "this system cannot adopt processes (prctl)")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "workbench.chaos.nursery"],
+            [sys.executable, "-m", "workbench.chaos.nursery", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "LD_PRELOAD": str(library)},
+            # The machine's certificate is of some days ago, so that agents whose clock is behind find it valid too.
+            env={**os.environ, "LD_PRELOAD": str(library), "CHAOS_CLOCK_MS": str(-_CERTIFICATE_AGE_MS)},
             start_new_session=True,
         )
         self._turn = threading.Lock()
@@ -95,9 +103,12 @@ class Nursery:
         self._process.wait(30)
 
 
-def _serve() -> None:
+def _serve(folder: Path) -> None:
     for name in IMPORTS:
         importlib.import_module(name)
+    asyncio.run(prepared.build(folder))
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not copy the pages that all share
     for line in sys.stdin:
         print(_fork(json.loads(line)), flush=True)
 
@@ -128,6 +139,7 @@ def _become(order: dict[str, Any]) -> NoReturn:
     os.closerange(3, 256)
     os.environ.update(order["environment"])
     ctypes.CDLL(None).chaos_arm()
+    random.seed()
     sys.argv = [order["module"], *order["arguments"]]
     status = 1
     try:
@@ -138,10 +150,11 @@ def _become(order: dict[str, Any]) -> NoReturn:
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(Path(sys.argv[1]))

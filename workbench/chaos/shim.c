@@ -8,7 +8,8 @@
  *   delay send http 2 before 300                      held up for 300 ms
  *   clock * * 100 before -3600000                     from there on the wall clock shows an hour less
  * "*" is any call, or any site. A site is a file's name, or a socket's by its port: CHAOS_PORTS is "opcua:4840,http:80".
- * What was done is appended to CHAOS_LOG. CHAOS_CLOCK_MS sets the wall clock off from the start. */
+ * A send that holds COMMIT is the call "commit". What was done is appended to CHAOS_LOG. CHAOS_CLOCK_MS sets the wall
+ * clock off from the start. */
 
 #define _GNU_SOURCE
 #undef _FILE_OFFSET_BITS
@@ -209,6 +210,11 @@ static void find_site(int fd, char *site) {
         return result; \
     }
 
+/* A transaction's end, of a client of PostgreSQL, is a kind of call of its own. */
+static const char *kind_of(const void *bytes, size_t size) {
+    return rule_count && !inside && bytes && memmem(bytes, size, "COMMIT", 6) ? "commit" : "send";
+}
+
 ON_FILE(int, fsync, "fsync", (int fd), (fd))
 ON_FILE(int, fdatasync, "fdatasync", (int fd), (fd))
 ON_FILE(ssize_t, write, "write", (int fd, const void *bytes, size_t size), (fd, bytes, size))
@@ -217,8 +223,8 @@ ON_FILE(ssize_t, pwrite, "pwrite", (int fd, const void *bytes, size_t size, off_
 ON_FILE(ssize_t, pwrite64, "pwrite", (int fd, const void *bytes, size_t size, off64_t place), (fd, bytes, size, place))
 ON_FILE(int, ftruncate, "ftruncate", (int fd, off_t size), (fd, size))
 ON_FILE(int, ftruncate64, "ftruncate", (int fd, off64_t size), (fd, size))
-ON_FILE(ssize_t, send, "send", (int fd, const void *bytes, size_t size, int flags), (fd, bytes, size, flags))
-ON_FILE(ssize_t, sendto, "send",
+ON_FILE(ssize_t, send, kind_of(bytes, size), (int fd, const void *bytes, size_t size, int flags), (fd, bytes, size, flags))
+ON_FILE(ssize_t, sendto, kind_of(bytes, size),
         (int fd, const void *bytes, size_t size, int flags, const struct sockaddr *to, socklen_t length),
         (fd, bytes, size, flags, to, length))
 ON_FILE(ssize_t, sendmsg, "send", (int fd, const struct msghdr *message, int flags), (fd, message, flags))

@@ -1,0 +1,232 @@
+"""One seed: the programs, the lines between them, what is done to them, and the judgement."""
+
+import asyncio
+import contextlib
+import json
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.database import Role
+from machine_agents.source_time import from_ms
+from metering.store import MeteringStore
+from workbench.chaos import journal, machine
+from workbench.chaos.judgement import judge_home
+from workbench.chaos.link import Link
+from workbench.chaos.machine import Order
+from workbench.chaos.oracle import Verdict
+from workbench.chaos.plan import AGENT, MACHINE, SERVICE, Moment, Plan
+from workbench.chaos.shim import Rule, Shim
+from workbench.chaos.stage import Home, Stage, home
+from workbench.chaos.supervised import Program
+from workbench.chaos.truth import Truth
+from workbench.chaos.uploads import UploadLine
+from workbench.demo.processes import free_port
+
+PACE_MS = 20
+_BEGIN_SECONDS = 90
+_SETTLE_SECONDS = 90
+_LOOK_SECONDS = 0.1
+_TOLD = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # in order, or before it could see to that
+_PROBLEM, _FOLDER = 3, 4  # exit statuses: what an operator can put right; the agent's data folder
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a seed did and what came of it. `hits`: the faults at system calls that happened, by program."""
+
+    plan: Plan
+    seconds: float = 0.0
+    verdict: Verdict = field(default_factory=Verdict)
+    hits: dict[str, list[Rule]] = field(default_factory=dict)
+    done: Counter[str] = field(default_factory=Counter)
+    starts: dict[str, int] = field(default_factory=dict)
+    overflows: int = 0
+    folder: Path | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not self.verdict.faults
+
+
+class _NotSettled(Exception):
+    """What had to come did not."""
+
+
+def run_seed(stage: Stage, plan: Plan, *, keep: bool = False) -> Outcome:
+    """Run `plan` and judge; the folder of a run that failed is kept where `keep` says so."""
+    began, outcome = time.monotonic(), Outcome(plan)
+    with home(stage, plan.seed) as own:
+        try:
+            asyncio.run(_Run(stage, own, outcome).work())
+        except _NotSettled as late:
+            outcome.verdict.fault(str(late))
+    outcome.seconds = time.monotonic() - began
+    if keep and not outcome.passed:
+        outcome.folder = own.folder
+    else:
+        shutil.rmtree(own.folder)
+    return outcome
+
+
+class _Run:
+    """The programs of one seed and the two lines, from the first start to the judgement."""
+
+    def __init__(self, stage: Stage, own: Home, outcome: Outcome) -> None:
+        self._stage, self._own, self._outcome, self._plan = stage, own, outcome, outcome.plan
+        self._verdict = outcome.verdict
+        self._truth = Truth(self._plan.seed, self._plan.ticks)
+        ports = {"opcua": free_port(), "http": free_port(), "database": _port_of(own.run_url)}
+        self._link = Link(f"opc.tcp://127.0.0.1:{ports['opcua']}")
+        self._uploads = UploadLine(ports["http"], self._plan.uploads)
+        self._ports = ports
+        self._programs: dict[str, Program] = {}
+
+    async def work(self) -> None:
+        async with self._lines(), self._kept_going():
+            began = await self._begun()
+            await self._spoil(began)
+            await self._settled()
+            await self._programs[AGENT].stop()
+            await self._programs[SERVICE].stop()
+        for program in self._programs.values():
+            self._outcome.hits[program.name] = program.shim.hits()
+            self._outcome.starts[program.name] = program.starts
+            if program.broken:
+                self._verdict.fault(program.broken)
+        self._outcome.done += self._uploads.done
+        steps = sum(hit.argument for hit in self._outcome.hits[AGENT] if hit.action == "clock")
+        found = journal.read(machine.journal(self._own.folder / MACHINE))
+        self._outcome.overflows = found.overflows
+        judge_home(self._own, self._truth, found, steps, self._verdict)
+
+    @asynccontextmanager
+    async def _lines(self) -> AsyncIterator[None]:
+        await self._link.start()
+        await self._uploads.start()
+        try:
+            yield
+        finally:
+            self._link.mend()
+            await self._link.stop()
+            await self._uploads.stop()
+
+    @asynccontextmanager
+    async def _kept_going(self) -> AsyncIterator[None]:
+        folder = self._own.folder
+        (folder / MACHINE).mkdir()
+        Order(self._plan.seed, self._plan.ticks, PACE_MS, self._ports["opcua"]).write(folder / MACHINE)
+        config = self._own.configure_agent(endpoint=self._link.url, service=self._uploads.url, queue=self._plan.queue)
+        seen = {"opcua": int(self._link.url.rpartition(":")[2]), "http": self._uploads.port}
+        self._add(MACHINE, "workbench.chaos.machine", [str(folder / MACHINE)], self._ports)
+        self._add(SERVICE, "app.cli", ["serve", "--port", str(self._ports["http"])], self._ports)
+        self._add(AGENT, "machine_agents", ["run", "--config", str(config)], seen, self._plan.clock_ms)
+        tasks = [asyncio.create_task(program.keep()) for program in self._programs.values()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for program in self._programs.values():
+                program.end_at_once()
+
+    def _add(self, name: str, module: str, arguments: list[str], ports: dict[str, int], clock_ms: int = 0) -> None:
+        shim = Shim(self._stage.library, self._own.folder, name, ports, clock_ms)
+        self._programs[name] = Program(
+            name,
+            module,
+            arguments,
+            self._stage.nursery,
+            shim,
+            self._own.folder,
+            self._plan.lives[name],
+            environment={
+                "SPINDLESHARE_DATA_FOLDER": str(self._own.folder / SERVICE),
+                "SPINDLESHARE_RUN_URL": self._own.run_url,
+                "SPINDLESHARE_SCHEDULE": "false",
+            },
+            wrong=_WRONG[name],
+        )
+
+    async def _begun(self) -> float:
+        """When the machine's time began to run: with the first agent that reads it."""
+        deadline = time.monotonic() + _BEGIN_SECONDS
+        while (began := machine.began(self._own.folder / MACHINE)) is None:
+            self._check(deadline, "no agent came to read the machine")
+            await asyncio.sleep(_LOOK_SECONDS / 5)
+        return began
+
+    async def _spoil(self, began: float) -> None:
+        """Do what the plan has for each tick, until the machine stands still."""
+        lasting: list[asyncio.Task[None]] = []
+        for moment in self._plan.moments:
+            await asyncio.sleep(began + moment.tick * PACE_MS / 1000 - time.monotonic())
+            lasting.append(asyncio.create_task(self._do(moment)))
+        await asyncio.sleep(began + self._plan.ticks * PACE_MS / 1000 - time.monotonic())
+        await asyncio.gather(*lasting)
+
+    async def _do(self, moment: Moment) -> None:
+        seconds, kind = moment.length_ms / 1000, f"{moment.what} {moment.target}"
+        if moment.target == "opcua":
+            self._link.spoil(moment.what, seconds)
+            happened = True
+            await asyncio.sleep(seconds)
+            self._link.mend()
+        elif moment.what in ("kill", "restart"):
+            happened = self._programs[moment.target].kill(seconds)
+        elif moment.what == "stop":
+            happened = self._programs[moment.target].signal(signal.SIGTERM)
+        else:
+            happened = self._programs[moment.target].signal(signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            self._programs[moment.target].signal(signal.SIGCONT)
+        self._outcome.done[kind] += happened
+
+    async def _settled(self) -> None:
+        """Wait until the last quarter hour is in the database, and no request is on its way any more."""
+        deadline, end = time.monotonic() + _SETTLE_SECONDS, from_ms(self._truth.end)
+        while (await asyncio.to_thread(self._newest)) != end:
+            self._check(deadline, "the last reading did not come")
+            await asyncio.sleep(_LOOK_SECONDS)
+        await self._uploads.quiet()
+
+    def _newest(self) -> object:
+        with self._own.database.transaction(Role.WORKER) as session:
+            step = MeteringStore(session).latest(self._own.meter.id)
+            return step.reading.device_time if step else None
+
+    def _check(self, deadline: float, what: str) -> None:
+        broken = [program.broken for program in self._programs.values() if program.broken]
+        if broken or time.monotonic() > deadline:
+            status = _json(self._own.folder / "agent" / "data" / "status.json")
+            stand = {part: status.get(part, {}).get("state") for part in ("source", "service")}
+            raise _NotSettled("; ".join([what, *broken, f"the agent says {stand}"]))
+
+
+def _agent_is_wrong(status: int, said: str) -> bool:
+    """It may end when it is told to, and at a start on a disk that cannot be written; nothing else."""
+    return status not in _TOLD and not (status == _FOLDER and "cannot be used" in said)
+
+
+_WRONG = {
+    AGENT: _agent_is_wrong,
+    SERVICE: lambda status, said: status not in (*_TOLD, _PROBLEM),
+    MACHINE: lambda status, said: True,
+}
+
+
+def _port_of(url: str) -> int:
+    return int(url.rpartition("@")[2].partition("/")[0].rpartition(":")[2])
+
+
+def _json(file: Path) -> dict[str, dict[str, object]]:
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, dict[str, object]] = json.loads(file.read_text())
+        return found
+    return {}

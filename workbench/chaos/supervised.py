@@ -1,0 +1,121 @@
+"""A program of a run, kept going over its planned lives: started again whenever it ends, as a service manager would."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench.chaos.nursery import Child, Nursery
+from workbench.chaos.plan import Life
+from workbench.chaos.shim import Rule, Shim
+
+_LOOK_SECONDS = 0.01
+_RESTART_SECONDS = 0.2
+
+
+def _never_by_itself(status: int, said: str) -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class Program:
+    """`name` as `python -m module arguments`. `wrong` says of an exit status and the log's last line, where nobody
+    killed it, whether that must not happen: then it is not started again, and `broken` says why."""
+
+    name: str
+    module: str
+    arguments: Sequence[str]
+    nursery: Nursery
+    shim: Shim
+    folder: Path
+    lives: Sequence[Life]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    wrong: Callable[[int, str], bool] = _never_by_itself
+    starts: int = 0
+    ends: list[int] = field(default_factory=list)
+    broken: str = ""
+    _child: Child | None = None
+    _held_until: float = 0.0
+    _stopping: bool = False
+    _hits_seen: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
+    def start(self) -> None:
+        """Begin the next life; after the planned ones come lives without a fault of their own."""
+        rules: tuple[Rule, ...] = self.lives[self.starts].rules if self.starts < len(self.lives) else ()
+        environment = {**self.environment, **self.shim.environment(rules)}
+        self.starts += 1
+        self._child = self.nursery.start(self.module, self.arguments, environment=environment, log=self.log)
+
+    async def keep(self) -> None:
+        """Start it again each time it ends, for ever; cancel to let it be."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._child is not None and (status := self._child.poll()) is not None:
+                self._child = None
+                self._ended(status, loop.time())
+            if self._child is None and not self.broken and not self._stopping and loop.time() >= self._held_until:
+                self.start()
+
+    def _ended(self, status: int, now: float) -> None:
+        self.ends.append(status)
+        self._carry_clock()
+        if status == -signal.SIGKILL:
+            planned = self.lives[self.starts - 1].pause_ms / 1000 if self.starts <= len(self.lives) else 0.0
+            self._held_until = max(self._held_until, now + planned)
+        elif self.wrong(status, said := _last_line(self.log)):
+            self.broken = f"the {self.name} ended by itself with status {status}: {said}"
+        else:
+            self._held_until = max(self._held_until, now + _RESTART_SECONDS)
+
+    def _carry_clock(self) -> None:
+        """A clock that was set stays so for the next life."""
+        hits = self.shim.hits()
+        self.shim.clock_ms += sum(hit.argument for hit in hits[self._hits_seen :] if hit.action == "clock")
+        self._hits_seen = len(hits)
+
+    def kill(self, down_seconds: float = 0.0) -> bool:
+        """SIGKILL from outside; it stays down for a while. Whether it ran."""
+        if self._child is None or self._child.poll() is not None:
+            return False
+        self._held_until = asyncio.get_running_loop().time() + down_seconds
+        self._child.signal(signal.SIGKILL)
+        return True
+
+    def signal(self, number: int) -> bool:
+        """Send a signal, if it runs."""
+        if self._child is None or self._child.poll() is not None:
+            return False
+        self._child.signal(number)
+        return True
+
+    async def stop(self, seconds: float = 30.0) -> None:
+        """End it in order, and for good: politely, then firmly."""
+        self._stopping = True
+        if not self.signal(signal.SIGTERM):
+            return
+        self.signal(signal.SIGCONT)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._child is not None and self._child.poll() is None:
+            if asyncio.get_running_loop().time() > deadline:
+                self._child.kill()
+                self.broken = self.broken or f"the {self.name} did not end within {seconds:.0f} s"
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def end_at_once(self) -> None:
+        """For the way out: leave nothing running."""
+        self._stopping = True
+        if self._child is not None:
+            with contextlib.suppress(ChildProcessError, TimeoutError):
+                self._child.kill()
+
+
+def _last_line(file: Path) -> str:
+    lines = file.read_text(errors="replace").strip().splitlines() if file.exists() else []
+    return lines[-1] if lines else "it said nothing"

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from workbench.chaos.run import Outcome
 
@@ -52,7 +52,8 @@ class Summary:
             setattr(self, name, getattr(self, name) + getattr(verdict, name))
 
     def as_json(self) -> dict[str, object]:
-        return {**asdict(self), "moments": len(self.moments), "passed": self.seeds - len(self.failed)}
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**plain, "moments": len(self.moments), "passed": self.seeds - len(self.failed)}
 
 
 def faults(outcome: Outcome) -> Counter[str]:
@@ -60,7 +61,7 @@ def faults(outcome: Outcome) -> Counter[str]:
     kinds = Counter(outcome.done)
     for program, hits in outcome.hits.items():
         kinds.update(_KINDS[hit.action].format(program) for hit in hits)
-    kinds["queue overflow"] = outcome.overflows > 0
+    kinds["queue overflow"] = int(outcome.overflows > 0)
     return +kinds
 
 

@@ -22,12 +22,7 @@ _COUNTERS = (
     ("gaps", "source", "gaps", "Subscriptions begun anew after a loss."),
     ("records_sealed", "spool", "sealed", "Records sealed in the meter's life."),
     ("records_settled", "spool", "sent", "Records that the service has decided on."),
-    (
-        "schedules_refused",
-        "schedule",
-        "refusals",
-        "Times that a cut schedule was refused.",
-    ),
+    ("schedules_refused", "schedule", "refusals", "Times that a cut schedule was refused."),
     ("cuts_missed", "schedule", "missed", "Cuts of schedules that came when their moment had passed."),
     ("telemetry_gaps", "telemetry", "gaps", "Times that raw observations could not be kept."),
     ("telemetry_lost", "telemetry", "lost_rows", "Raw observations that were not kept."),
@@ -81,12 +76,7 @@ def _number(facts: Facts, section: str, fact: str) -> float:
 def _ages(facts: Facts, now: datetime) -> Iterator[Metric]:
     for name, section, fact, about in (
         ("heartbeat_age_seconds", "meter", "heartbeat", "Time since the machine last proved alive, by its own clock."),
-        (
-            "schedule_age_seconds",
-            "schedule",
-            "confirmed",
-            "Time since the service had no newer schedule.",
-        ),
+        ("schedule_age_seconds", "schedule", "confirmed", "Time since the service had no newer schedule."),
         ("oldest_unsent_age_seconds", "spool", "oldest_unsent", "Age of the oldest record the service does not have."),
     ):
         if moment := facts.get(section, {}).get(fact):

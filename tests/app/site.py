@@ -100,10 +100,11 @@ def open_site(database: Database, folder: Path, **settings: object) -> Iterator[
 
 
 @contextmanager
-def served(settings: Settings, database: Database) -> Iterator[str]:
-    """The service over real HTTP; gives its address."""
+def served(settings: Settings, database: Database, *, port: int = 0) -> Iterator[str]:
+    """The service over real HTTP, on a free port unless one is given; gives its address."""
     listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     server = Server(create_app(settings.model_copy(update={"public_url": base}), database=database))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

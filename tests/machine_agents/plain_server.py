@@ -19,8 +19,7 @@ from machine_agents.opcua_source.state import SubscriptionState
 
 SPACE = "urn:test:machine"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-PROFILE = profile.parse(
-    f"""
+PROFILE_TEXT = f"""
 name = "plain"
 trigger = "timestamp"
 [namespaces]
@@ -45,9 +44,8 @@ path = "t:Machines/{{machine}}/t:Energy"
 type = "number"
 unit = "WHR"
 scale = "1000"
-""",
-    "plain",
-)
+"""
+PROFILE = profile.parse(PROFILE_TEXT, "plain")
 USER, PASSWORD = "agent", "a secret of the test"
 
 

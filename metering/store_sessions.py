@@ -68,6 +68,21 @@ class SessionStore(RecordStore):
             measured.append(MeasuredSession(one, opening, closing))
         return measured
 
+    def edges_of_party(self, meter_id: UUID, party: UUID, sequences: Sequence[int]) -> set[int]:
+        """Those of the readings that lie at the begin or end of a session of the party's, and are for no other's."""
+        session, mark, reading = MeterSessionRow, SessionReadingRow, ReadingRow
+        at_edge = select(session.id).where(
+            session.meter_id == meter_id,
+            session.party_id == party,
+            col(reading.device_time).in_([col(session.begins_at), col(session.ends_at)]),
+        )
+        own = select(session.id).where(session.meter_id == meter_id, session.party_id == party)
+        of_others = select(mark.session).where(
+            mark.meter_id == meter_id, mark.sequence == reading.sequence, col(mark.session).not_in(own)
+        )
+        query = select(reading.sequence).where(reading.meter_id == meter_id, col(reading.sequence).in_(sequences))
+        return set(self._session.exec(query.where(at_edge.exists(), ~of_others.exists())))
+
     def mark_sessions(self, agent: Agent, taken: Taken) -> None:
         """Note which of the readings begin or end a session; most batches have none."""
         rows = [

@@ -47,6 +47,7 @@ COMMANDS = {
     "usage": Command("app.cli.usage:usage", "A meter's usage with its marks, as known today or on a past day."),
     "components": Command("app.cli.components:group", "What of a machine wears, by which parameters, since when."),
     "wear": Command("app.cli.wear:wear", "How worn a machine's components are, who wore them, and what may be left."),
+    "sessions": Command("app.cli.sessions:sessions", "A meter's sessions: signed, or cut by the service."),
     "bank": Command("app.cli.bank:group", "Read bank statements."),
     "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
     "ocmf": Command("app.cli.ocmf:ocmf", "Read and check signed meter records (OCMF) of any make."),

@@ -61,11 +61,14 @@ def _look(database: Database, viewer: Viewer, meter_id: UUID, sequence: int) -> 
         zone = metering.machine(meter.machine_id).zone
         found = {number: seen for number in near if (seen := metering.reading(meter_id, number))}
         billed = InvoiceStore(session).listed(Status.ISSUED)
-    hidden = [number for number in near if number not in found and _rests_on(billed, meter, number)]
+    hidden = [number for number in near if number not in found]
     if hidden:
+        # As worker: only what the viewer was billed by, or what begins or ends a session of its own.
         with database.transaction(Role.WORKER) as session:
             metering = MeteringStore(session)
-            found |= {number: seen for number in hidden if (seen := metering.reading(meter_id, number))}
+            own = metering.edges_of_party(meter_id, viewer.organisation_id, hidden)
+            shown = [number for number in hidden if number in own or _rests_on(billed, meter, number)]
+            found |= {number: seen for number in shown if (seen := metering.reading(meter_id, number))}
     return _Sight(meter, zone, meter.owner_id == viewer.organisation_id, found)
 
 

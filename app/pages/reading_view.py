@@ -23,6 +23,7 @@ _REASONS = {
     Reason.TARIFF_CHANGE: "a change of tariff",
     Reason.POWER_FAIL: "a power failure",
 }
+_OF_SESSION = {Reason.BEGIN: "the begin of a session", Reason.END: "the end of a session"}
 _STATUSES = {
     Status.GOOD: "",
     Status.TIMEOUT: "the source did not answer in time",
@@ -117,7 +118,7 @@ def reading_page(
         serial=meter.serial,
         sequence=reading.sequence,
         device_time=moment(reading.device_time, zone),
-        reason=_REASONS[reading.reason],
+        reason=_reason(reading, proof),
         trouble=_STATUSES[reading.status],
         replayed=record is not None and record.replayed,
         signature=_signature(proof),
@@ -149,6 +150,12 @@ def _usage(each: Known, zone: str) -> UsageLink:
 
 def _line(each: Resting) -> LineLink:
     return LineLink(each.invoice, each.number or "Draft", each.position, each.description, str(each.amount))
+
+
+def _reason(reading: Reading, proof: Proof | None) -> str:
+    told = proof.sealed.record.readings if proof else ()
+    of_session = any(one.session is not None for one in told if one.sequence == reading.sequence)
+    return _OF_SESSION.get(reading.reason, "") if of_session else _REASONS[reading.reason]
 
 
 def _signature(proof: Proof | None) -> State:

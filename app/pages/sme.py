@@ -27,17 +27,19 @@ from app.pages.sme_view import (
     lease_card,
     local_slot,
     next_free,
+    shown_bookings,
     to_pay,
 )
 from app.security import SignedIn, Viewer, only
 from billing.capacity.book import Refused, book
-from billing.capacity.booking import OffTheGrid
+from billing.capacity.booking import Booking, OffTheGrid
 from billing.capacity.lease import Lease, Listing
 from billing.capacity.store import LeasingStore, UnknownLease
 from billing.invoicing.invoice import Status
 from billing.pricing.store import TariffStore
 from metering.parties.store import PartyStore
 from metering.period import Period, PeriodError
+from metering.session import MeasuredSession
 from metering.store import MeteringStore
 
 
@@ -112,14 +114,26 @@ class _Place:
         listing = next((each for each in listings if each.machine_id == lease.machine_id), None)
         cost = so_far(self.session, lease, now=self.at)
         form = self._form(listing, lease) if listing and lease.ends is None else None
+        bookings = leasing.bookings_of_lease(lease.id)
         return lease_card(
             lease,
             cost,
-            leasing.bookings_of_lease(lease.id),
+            bookings,
+            sessions=self._sessions(lease, bookings),
             machine=listing.title if listing else MeteringStore(self.session).machine(lease.machine_id).name,
             lessor=PartyStore(self.session).organisation(lease.lessor_id).name,
             form=form,
         )
+
+    def _sessions(self, lease: Lease, bookings: Sequence[Booking]) -> dict[str, MeasuredSession]:
+        """The sessions of the bookings that the card shows, by their ids, which are the bookings'."""
+        shown = shown_bookings(bookings)
+        if not shown:
+            return {}
+        span = Period(shown[0].slot.start, max(booking.slot.end for booking in shown))
+        ids = {str(booking.id) for booking in shown}
+        found = MeteringStore(self.session).sessions(lease.meter_id, span)
+        return {one.session.id: one for one in found if one.session.id in ids}
 
     def offer(self, listing: Listing) -> Offer:
         """A machine that can be booked without a lease before it."""

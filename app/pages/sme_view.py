@@ -1,18 +1,20 @@
 """What a lessee's page shows, built from values: cost to date with its working, bookings, the next free slot."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.leases import SoFar
-from app.pages.format import Figure, State, amount, minute, number
+from app.pages.format import NOTHING, Figure, State, amount, minute, number
 from app.pages.invoice_view import Row
+from app.pages.sessions_view import SPINDLE, EdgeView, session_row
 from billing.capacity.booking import Booking, BookingStatus
 from billing.capacity.lease import Lease
 from billing.pricing.rated import RatedBill
 from metering.period import QUARTER_HOUR, Period, quarter_start
+from metering.session import Cutting, MeasuredSession
 
 SUGGESTED_LENGTH = timedelta(hours=4)
 LOOK_AHEAD = timedelta(days=60)
@@ -31,9 +33,15 @@ class CostLine:
 
 @dataclass(frozen=True, slots=True)
 class BookingRow:
+    """A booking and, from its begin on, how its session was cut and what the spindle did in it."""
+
     start: str
     end: str
     state: State
+    cutting: State | None = None
+    opening: EdgeView | None = None
+    closing: EdgeView | None = None
+    spindle: str = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ class LeaseCard:
     """`is_shown` is false for a lease that has ended and owes nothing more: it is told in one line."""
 
     id: UUID
+    meter_id: UUID
     machine: str
     lessor: str
     tariff: str
@@ -99,15 +108,28 @@ class SmePage:
     to_pay: ToPay | None
 
 
+def shown_bookings(bookings: Iterable[Booking]) -> list[Booking]:
+    """The latest bookings of a lease, which its card shows."""
+    return sorted(bookings, key=lambda entry: entry.slot)[-_BOOKINGS_SHOWN:]
+
+
 def lease_card(
-    lease: Lease, cost: SoFar, bookings: Sequence[Booking], *, machine: str, lessor: str, form: BookingForm | None
+    lease: Lease,
+    cost: SoFar,
+    bookings: Sequence[Booking],
+    *,
+    sessions: Mapping[str, MeasuredSession],
+    machine: str,
+    lessor: str,
+    form: BookingForm | None,
 ) -> LeaseCard:
-    """One lease with its cost so far; its state is told by the clock at the machine."""
+    """One lease with its cost so far; its state is told by the clock at the machine. `sessions` by booking id."""
     bill = cost.bill
-    shown = sorted(bookings, key=lambda entry: entry.slot)[-_BOOKINGS_SHOWN:]
+    shown = shown_bookings(bookings)
     state = _state(lease, cost.clock)
     return LeaseCard(
         id=lease.id,
+        meter_id=lease.meter_id,
         machine=machine,
         lessor=lessor,
         tariff=f"{bill.tariff}, version {bill.version}" if bill else "",
@@ -122,7 +144,7 @@ def lease_card(
         quantities=tuple(_quantities(bill)),
         lines=tuple(_cost_lines(bill)),
         currency=lease.currency,
-        bookings=tuple(_booking_row(entry, lease.zone, cost.clock) for entry in shown),
+        bookings=tuple(_booking_row(entry, sessions.get(str(entry.id)), lease.zone, cost.clock) for entry in shown),
         earlier_bookings=len(bookings) - len(shown),
         form=form,
         is_shown=bill is not None or lease.ends is None or cost.clock < lease.ends,
@@ -178,14 +200,18 @@ def _cost_lines(bill: RatedBill | None) -> Iterable[CostLine]:
         yield CostLine(line.description, *figures, line.working)
 
 
-def _booking_row(booking: Booking, zone: str, clock: datetime) -> BookingRow:
+def _booking_row(booking: Booking, session: MeasuredSession | None, zone: str, clock: datetime) -> BookingRow:
     if booking.status is BookingStatus.CANCELLED:
         state = State("cancelled")
     elif clock in booking.slot:
         state = State("running now", "good")
     else:
         state = State("over") if booking.slot.end <= clock else State("booked", "good")
-    return BookingRow(minute(booking.slot.start, zone), minute(booking.slot.end, zone), state)
+    start, end = minute(booking.slot.start, zone), minute(booking.slot.end, zone)
+    if session is None or session.cutting in (Cutting.AHEAD, Cutting.WITHDRAWN):
+        return BookingRow(start, end, state)
+    row = session_row(session, "", zone)
+    return BookingRow(start, end, state, row.state, row.opening, row.closing, row.figures[SPINDLE])
 
 
 def _state(lease: Lease, clock: datetime) -> State:

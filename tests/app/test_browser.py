@@ -110,8 +110,9 @@ def test_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> 
             machine,
             f"{meter}/usage?known_on=2020-01-01",
             f"{meter}/readings/9",
+            f"{meter}/sessions",
         ],
-        "sme": ["/sme", invoice, f"{meter}/readings/9"],
+        "sme": ["/sme", invoice, f"{meter}/readings/9", f"{meter}/sessions"],
         "finance": ["/finance"],
     }
     for name, paths in pages.items():

@@ -163,13 +163,26 @@ def worked_tariff() -> TariffVersion:
 
 
 def seal_life(
-    shop: Shop, growths: Mapping[datetime, Growth], period: Period = MAY, *, replayed: bool = False
+    shop: Shop,
+    growths: Mapping[datetime, Growth],
+    period: Period = MAY,
+    *,
+    replayed: bool = False,
+    sessions: Iterable[Booking] = (),
 ) -> list[str]:
     """A meter's whole life in sealed texts: a reading at the period's start and at every quarter hour's end.
 
-    `growths` is by the start of the quarter hour; where it says nothing, nothing grew.
+    `growths` is by the start of the quarter hour; where it says nothing, nothing grew. `sessions` are sealed at their
+    begin and end, as an agent does that was told of these bookings.
     """
-    readings = list(_readings(growths, period))
+    edges = {one.slot.start: (Reason.BEGIN, str(one.id)) for one in sessions}
+    edges |= {one.slot.end: (Reason.END, str(one.id)) for one in sessions}
+    readings = [
+        replace(reading, reason=edges[reading.device_time][0], session=edges[reading.device_time][1])
+        if reading.device_time in edges
+        else reading
+        for reading in _readings(growths, period)
+    ]
     texts: list[str] = []
     link = GENESIS
     for pagination, first in enumerate(range(0, len(readings), _READINGS_A_RECORD), start=1):

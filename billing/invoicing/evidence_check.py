@@ -31,6 +31,7 @@ from billing.pricing.rated import RatedBill
 from billing.pricing.rating import rate
 from metering.audit import Audited, audit
 from metering.ocmf import OcmfError, parse
+from metering.reading import Reason
 
 _UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError)
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -139,6 +140,7 @@ class _Check:
         if audited is None:
             return None
         self._consistent(case, audited)
+        self._sessions(case, audited)
         period = case.invoice.period
         usage = [row for row in audited.usage if period.covers(row.period)]
         try:
@@ -198,6 +200,22 @@ class _Check:
         named = {end for line in invoice.lines for part in line.evidence for end in (part.first, part.last)}
         if gone := sorted(named - there):
             self.wrong(READINGS, f"reading {gone[0]}, which the invoice names, is not there")
+
+    def _sessions(self, case: Case, audited: Audited) -> None:
+        """How the lease's sessions were cut: a session has the id of its booking, and the agent signs its readings."""
+        sealed = {
+            (reading.reason, reading.session, reading.device_time)
+            for record in audited.records
+            for reading in record.record.readings
+            if reading.session is not None
+        }
+        mine = [one for one in case.bookings if one.lease_id == case.lease.id]
+        edges = [{(Reason.BEGIN, str(one.id), one.slot.start), (Reason.END, str(one.id), one.slot.end)} for one in mine]
+        signed = sum(both <= sealed for both in edges)
+        if mine:
+            self.checked.append(
+                f"sessions: {signed} with signed readings at begin and end, {len(mine) - signed} cut at quarter hours"
+            )
 
     def _compare(self, billed: Sequence[InvoiceLine], wanted: Sequence[InvoiceLine]) -> None:
         for place, (found, right) in enumerate(zip(billed, wanted, strict=False), start=1):

@@ -1,5 +1,7 @@
 """Bundles made from the database: of a part of a meter's life, beside other parties, and after things have changed."""
 
+from datetime import timedelta
+
 import pytest
 
 from app.closing import close, issue
@@ -20,6 +22,7 @@ from metering.store import MeteringStore
 from tests.builders import JUNE, MAY, Shop, add_organisation, open_shop, seal_life, worked_month
 
 KEY = new_key()
+DAY = timedelta(days=1)
 MIDDLE = MAY.start + (MAY.end - MAY.start) / 2
 
 
@@ -92,3 +95,14 @@ def test_what_happens_later_does_not_change_the_evidence(shop: Shop) -> None:
         cancel_booking(booking.id, leasing=leasing, metering=MeteringStore(session), now=JUNE.replace(day=20))
     assert (made(shop, first), made(shop, second)) == before
     assert check_bundle(before[0], keys=keys(shop)).verdict is Verdict.VERIFIED
+
+
+def test_who_checks_a_bundle_is_told_which_sessions_the_agent_signed(shop: Shop) -> None:
+    lease = shop.lease()
+    known = [shop.book(lease, Period(MAY.start + number * DAY, MAY.start + (number + 1) * DAY)) for number in (2, 4)]
+    shop.book(lease, Period(MAY.start + 6 * DAY, MAY.start + 7 * DAY))
+    shop.ingest(seal_life(shop, worked_month(), sessions=known))
+    (invoice,) = issue(shop.database, [each.id for each in close(shop.database, MAY, now=JUNE).invoices], now=JUNE)
+    report = check_bundle(made(shop, invoice), keys=keys(shop))
+    assert report.verdict is Verdict.VERIFIED
+    assert "sessions: 2 with signed readings at begin and end, 1 cut at quarter hours" in report.checked

@@ -4,11 +4,11 @@ Needs the worker's role and a viewer who was checked: a bill's evidence also nam
 """
 
 from app.database import Session
-from billing.capacity.attribution import attribute
-from billing.capacity.lease import Lease
+from billing.capacity.machine_use import machine_uses, of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.bundle import make_bundle
 from billing.invoicing.invoice import Invoice
+from billing.invoicing.metered import Metered, meters_of
 from billing.invoicing.print_invoice import print_invoice
 from billing.invoicing.store import InvoiceStore
 from billing.pricing.store import TariffStore
@@ -17,13 +17,12 @@ from metering.store import MeteringStore
 from metering.usage import Usage
 
 
-def lease_usage(session: Session, invoice: Invoice) -> tuple[Lease, list[Usage]]:
-    """The invoice's lease and the quarter hours that it answers for, as known when it was worked out."""
-    leasing = LeasingStore(session)
+def lease_usage(session: Session, invoice: Invoice) -> tuple[list[Metered], list[Usage]]:
+    """The meters that the invoice rests on, and the quarter hours that it answers for, as known when worked out."""
+    leasing, metering = LeasingStore(session), MeteringStore(session)
     lease = leasing.lease(invoice.lease)
-    usage = MeteringStore(session).usage(lease.meter_id, invoice.period, known_at=invoice.known_at)
-    bookings = leasing.bookings_of_machine(lease.machine_id, invoice.period)
-    return lease, attribute(usage, bookings).of_lease(lease.id)
+    uses = machine_uses(lease, invoice.period, leasing=leasing, metering=metering, known_at=invoice.known_at)
+    return meters_of(invoice, leasing=leasing, metering=metering), of_lease(lease.id, uses)
 
 
 def pdf(session: Session, invoice: Invoice, *, language: str = "en") -> bytes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from app.database import Session
 from billing.capacity.lease import Lease
@@ -29,7 +30,7 @@ class SoFar:
 
 def so_far(session: Session, lease: Lease, *, now: datetime) -> SoFar:
     """What the lease has cost, by the newest reading. Needs the worker's role: check who asks first."""
-    latest = MeteringStore(session).latest(lease.meter_id)
+    latest = MeteringStore(session).latest(meter_of(session, lease))
     until = latest.reading.device_time if latest else now
     bill = cost_to_date(
         lease,
@@ -40,6 +41,12 @@ def so_far(session: Session, lease: Lease, *, now: datetime) -> SoFar:
         tariffs=TariffStore(session),
     )
     return SoFar(bill, latest is not None and latest.replayed, until, time_at(latest, now))
+
+
+def meter_of(session: Session, lease: Lease) -> UUID:
+    """The meter that measures the lease now: of the machine that it runs on, the one that is fitted."""
+    place = LeasingStore(session).machines_of(lease)[-1]
+    return MeteringStore(session).fittings(place.meter_id)[-1].meter.id
 
 
 def time_at(latest: Step | None, now: datetime) -> datetime:

@@ -27,6 +27,16 @@ def cut_usage(meter_id: UUID, period: Period, *, store: MeteringStore, now: date
     return store.usage(meter_id, period)
 
 
+def cut_place_usage(meter_id: UUID, period: Period, *, store: MeteringStore, now: datetime) -> list[Usage]:
+    """`cut_usage` of this meter and those before and after it on its machine, each in its time; see `fitting`."""
+    return [
+        row
+        for fitting in store.fittings(meter_id)
+        for row in cut_usage(fitting.meter.id, period, store=store, now=now)
+        if fitting.counts(row)
+    ]
+
+
 def extend_usage(end: End, taken: Taken, *, store: MeteringStore, now: datetime) -> None:
     """Bring the meter's usage up to date with readings just stored, which follow on `end`.
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "migrate": Command("app.cli.migrate:group", "Bring the database up to this version, or down."),
     "enrol": Command("app.cli.enrol:enrol", "Make a one-time code that a new machine agent enrols with."),
     "agents": Command("app.cli.agents:group", "The machine agents: which there are, how they stand, revoke one."),
+    "replace": Command("app.cli.replace:group", "Another meter on a machine, or another machine for a lease."),
     "rate": Command("app.cli.rate:rate", "Price a usage file by a tariff file, with lines and working."),
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
     "completeness": Command(

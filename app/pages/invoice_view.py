@@ -11,6 +11,7 @@ from app.pages.format import NOTHING, State, amount, billed, minute, number, sum
 from app.security import Viewer
 from billing.invoicing.invoice import Invoice, PaymentState, Status, payment_state
 from billing.invoicing.line import InvoiceLine, VatSum
+from billing.invoicing.metered import Metered
 from billing.money import Money
 from billing.payments.reference import printed
 from metering.usage import Usage
@@ -62,6 +63,7 @@ class UsageDay:
     """The billed usage of one local day and the readings at its two ends."""
 
     day: date
+    meter: str
     count: int
     program: str
     spindle: str
@@ -69,6 +71,16 @@ class UsageDay:
     meter_id: UUID
     first: int
     last: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterTurn:
+    """A meter that the invoice rests on, and its time on the machine where it was replaced or replaces one."""
+
+    serial: str
+    since: str
+    until: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,7 @@ class InvoicePage:
     vat: tuple[Labelled, ...]
     total: str
     zone: str
+    meters: tuple[MeterTurn, ...]
     usage: tuple[UsageDay, ...]
     usage_link: str
 
@@ -135,15 +148,16 @@ def invoice_page(
     allocated: Money,
     *,
     viewer: Viewer,
-    meters: Mapping[str, UUID],
+    metered: Sequence[Metered],
     usage: Sequence[Usage],
     by_card: bool,
     today: date,
 ) -> InvoicePage:
-    """The whole invoice; `meters` gives the id behind each meter serial that the evidence names.
+    """The whole invoice; `metered` are the meters that it rests on.
 
     `by_card` says whether card payments are set up.
     """
+    zone, meters = invoice.terms.machine_zone, {each.serial: each.fitting.meter.id for each in metered}
     open_to_buyer = _is_open(invoice, allocated) and invoice.buyer.id == viewer.organisation_id
     releasable = invoice.status in (Status.DRAFT, Status.REVIEW) and invoice.seller.id == viewer.organisation_id
     return InvoicePage(
@@ -165,8 +179,9 @@ def invoice_page(
         net=amount(invoice.net),
         vat=tuple(_vat(part) for part in invoice.vat),
         total=amount(invoice.total),
-        zone=invoice.terms.machine_zone,
-        usage=usage_days(usage, zone=invoice.terms.machine_zone, meters=meters),
+        zone=zone,
+        meters=tuple(_turn(each, zone) for each in metered),
+        usage=usage_days(usage, zone=zone, meters=meters),
         usage_link=_usage_link(invoice, meters),
     )
 
@@ -180,14 +195,22 @@ def _usage_link(invoice: Invoice, meters: Mapping[str, UUID]) -> str:
     return f"/meters/{next(iter(meters.values()))}/usage?start={start}&end={end}{known}"
 
 
+def _turn(metered: Metered, zone: str) -> MeterTurn:
+    fitting = metered.fitting
+    since, until = (minute(moment, zone) if moment else "" for moment in (fitting.since, fitting.until))
+    return MeterTurn(metered.serial, since, until, fitting.reason)
+
+
 def usage_days(usage: Iterable[Usage], *, zone: str, meters: Mapping[str, UUID]) -> tuple[UsageDay, ...]:
-    """Usage in which the machine ran, by local day."""
+    """Usage in which the machine ran, by local day and meter."""
     clock = ZoneInfo(zone)
-    days: dict[date, list[Usage]] = {}
+    days: dict[tuple[date, str], list[Usage]] = {}
     for part in usage:
         if sum_of(part.deltas, "program_run") or part.deltas.get("spindle_on"):
-            days.setdefault(part.period.start.astimezone(clock).date(), []).append(part)
-    return tuple(_usage_day(day, parts, meters) for day, parts in sorted(days.items()))
+            days.setdefault((part.period.start.astimezone(clock).date(), part.meter), []).append(part)
+    # In order of time: on the day of a change the old meter's row comes first.
+    ordered = sorted(days.items(), key=lambda entry: (entry[0][0], entry[1][0].period))
+    return tuple(_usage_day(day, parts, meters) for (day, _), parts in ordered)
 
 
 def _usage_day(day: date, parts: list[Usage], meters: Mapping[str, UUID]) -> UsageDay:
@@ -197,6 +220,7 @@ def _usage_day(day: date, parts: list[Usage], meters: Mapping[str, UUID]) -> Usa
     )
     return UsageDay(
         day=day,
+        meter=parts[0].meter,
         count=len(parts),
         program=billed("program_run", program),
         spindle=billed("spindle_on", spindle),

@@ -54,12 +54,12 @@ def invoice(
     database: Database = request.app.state.database
     found = visible(database, viewer, invoice_id)
     with database.transaction(Role.WORKER) as session:
-        lease, usage = documents.lease_usage(session, found)
+        metered, usage = documents.lease_usage(session, found)
         view = invoice_page(
             found,
             PaymentStore(session).allocated([found.id])[found.id],
             viewer=viewer,
-            meters={lease.meter_serial: lease.meter_id},
+            metered=metered,
             usage=usage,
             by_card=request.app.state.gateway is not None,
             today=as_of(now(), found.seller.zone),

@@ -18,7 +18,7 @@ from litestar.response.sse import ServerSentEventMessage
 
 from app.clock import now
 from app.database import Database, Role
-from app.leases import so_far
+from app.leases import meter_of, so_far
 from app.pages.maker_view import live_state, live_values
 from app.pages.sme_view import live_cost
 from app.security import SignedIn, Viewer, only
@@ -122,9 +122,11 @@ class _Leases:
             with self._database.transaction(Role.APP, party=self._party) as session:
                 self._held = [each for each in LeasingStore(session).leases() if each.lessee_id == self._party]
         with self._database.transaction(Role.WORKER) as session:
-            heads = MeteringStore(session).heads({lease.meter_id for lease in self._held})
+            meters = {lease.id: meter_of(session, lease) for lease in self._held}
+            heads = MeteringStore(session).heads(set(meters.values()))
             for lease in self._held:
-                if str(lease.id) not in self._known or heads.get(lease.meter_id) != self._heads.get(lease.meter_id):
+                meter = meters[lease.id]
+                if str(lease.id) not in self._known or heads.get(meter) != self._heads.get(meter):
                     self._known[str(lease.id)] = dict(live_cost(lease, so_far(session, lease, now=at)))
             self._heads = heads
         return {place: dict(fields) for place, fields in self._known.items()}

@@ -34,6 +34,7 @@ from app.security import SignedIn, Viewer, only
 from billing.capacity.book import Refused, book
 from billing.capacity.booking import Booking, OffTheGrid
 from billing.capacity.lease import Lease, Listing
+from billing.capacity.machine_use import each_once
 from billing.capacity.store import LeasingStore, UnknownLease
 from billing.invoicing.invoice import Status
 from billing.pricing.store import TariffStore
@@ -94,7 +95,7 @@ def _page(request: Request[Any, Any, State], viewer: Viewer, asked: BookingForm 
     with database.transaction(Role.WORKER) as session:
         place = _Place(session, now(), asked)
         cards = [place.card(lease, listings) for lease in held]
-        kept = {lease.machine_id for lease in held if lease.ends is None}
+        kept = {LeasingStore(session).machines_of(lease)[-1].machine_id for lease in held if lease.ends is None}
         offers = tuple(place.offer(listing) for listing in listings if listing.machine_id not in kept)
     shown = tuple(card for card in cards if card.is_shown)
     return SmePage(shown, tuple(card for card in cards if not card.is_shown), offers, due)
@@ -111,7 +112,8 @@ class _Place:
     def card(self, lease: Lease, listings: Sequence[Listing]) -> LeaseCard:
         """A lease with its cost so far and its bookings; a form where it runs on."""
         leasing = LeasingStore(self.session)
-        listing = next((each for each in listings if each.machine_id == lease.machine_id), None)
+        machine = leasing.machines_of(lease)[-1].machine_id
+        listing = next((each for each in listings if each.machine_id == machine), None)
         cost = so_far(self.session, lease, now=self.at)
         form = self._form(listing, lease) if listing and lease.ends is None else None
         bookings = leasing.bookings_of_lease(lease.id)
@@ -120,7 +122,7 @@ class _Place:
             cost,
             bookings,
             sessions=self._sessions(lease, bookings),
-            machine=listing.title if listing else MeteringStore(self.session).machine(lease.machine_id).name,
+            machine=listing.title if listing else MeteringStore(self.session).machine(machine).name,
             lessor=PartyStore(self.session).organisation(lease.lessor_id).name,
             form=form,
         )
@@ -132,7 +134,9 @@ class _Place:
             return {}
         span = Period(shown[0].slot.start, max(booking.slot.end for booking in shown))
         ids = {str(booking.id) for booking in shown}
-        found = MeteringStore(self.session).sessions(lease.meter_id, span)
+        metering, machines = MeteringStore(self.session), LeasingStore(self.session).machines_of(lease)
+        meters = [fitting.meter for place in each_once(machines) for fitting in metering.fittings(place.meter_id)]
+        found = (one for meter in meters for one in metering.sessions(meter.id, span))
         return {one.session.id: one for one in found if one.session.id in ids}
 
     def offer(self, listing: Listing) -> Offer:
@@ -157,7 +161,8 @@ def _book(database: Database, viewer: Viewer, wish: Wish) -> str | None:
         leasing = LeasingStore(session)
         listing = leasing.listing(wish.machine_id)
         lease = leasing.lease(UUID(wish.lease_id)) if wish.lease_id else None
-    if lease and (lease.lessee_id, lease.machine_id) != (viewer.organisation_id, listing.machine_id):
+        machine = leasing.machines_of(lease)[-1].machine_id if lease else listing.machine_id
+    if lease and (lease.lessee_id, machine) != (viewer.organisation_id, listing.machine_id):
         raise UnknownLease(f"no lease {lease.id} of yours for this machine")
     try:
         slot = _slot(wish, ZoneInfo(listing.zone))

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from uuid import UUID
 
 from billing.capacity.booking import Booking, BookingStatus
@@ -19,8 +19,8 @@ from metering.usage import Usage, ran
 
 
 class CannotAttribute(ValueError):
-    """Usage of several meters, or bookings that overlap, cannot be told apart: pass one meter's usage and a machine's
-    confirmed bookings."""
+    """Usage of several meters at once, or bookings that overlap, cannot be told apart: pass a machine's usage, of one
+    meter after the other, and its confirmed bookings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,9 @@ class _Claims:
 def attribute(
     usage: Iterable[Usage], bookings: Iterable[Booking], *, sessions: Mapping[UUID, Period] | None = None
 ) -> Attribution:
-    """Give each of a meter's quarter hours to the booking that answers for it.
+    """Give each of a machine's quarter hours to the booking that answers for it.
+
+    Where a meter was replaced, its rows come before the new one's; the quarter hour of the change may have two.
 
     `sessions` holds, per booking id, the stretch between the session's begin and end readings where there was one.
     A row that is not wholly in one booking goes to the one that it shares most time with; rows are never divided, so
@@ -153,9 +155,9 @@ def _shared(slot: Period, row: Period) -> timedelta:
 
 
 def _refuse_mixtures(rows: Sequence[Usage], booked: Sequence[Booking]) -> None:
-    meters = {row.meter for row in rows}
-    if len(meters) > 1:
-        raise CannotAttribute(f"usage of several meters: {', '.join(sorted(meters))}")
+    turns = [meter for meter, _ in groupby(rows, key=lambda row: row.meter)]
+    if len(turns) > len(set(turns)):
+        raise CannotAttribute(f"usage of several meters at once: {', '.join(sorted(set(turns)))}")
     for one, other in pairwise(booked):
         if one.slot.overlaps(other.slot):
             raise CannotAttribute(f"bookings {one.id} and {other.id} overlap")

@@ -2,27 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from billing.capacity.booking import Booking, BookingStatus, booking_id
 from billing.capacity.lease import Lease, LeaseKind, Listing, lease_id
+from billing.capacity.meter_access import MeterAccess, open_meter
 from billing.capacity.store import LeasingStore
-from metering.machine import Meter
 from metering.period import Period
-
-
-class MeterAccess(Protocol):
-    """What booking needs of metering's store: let the lessee see what the meter measures in its slot, and have a
-    session cut there."""
-
-    def meter(self, meter_id: UUID) -> Meter: ...
-
-    def grant_access(
-        self, meter: Meter, party: UUID, during: Period | tuple[datetime, None], *, reason: str, now: datetime
-    ) -> None: ...
-
-    def plan_session(self, meter: Meter, session: str, party: UUID, during: Period, *, now: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +55,18 @@ def book(
     booked, ordinal = _so_far(leasing.bookings_of_lease(running.id), slot)
     if booked:
         return Booked(running, booked)
+    place = [each for each in leasing.machines_of(running) if each.since <= slot.start][-1]
     booking = Booking(
         id=booking_id(running.id, slot, ordinal),
         lease_id=running.id,
-        machine_id=running.machine_id,
+        machine_id=place.machine_id,
         lessor_id=running.lessor_id,
         lessee_id=running.lessee_id,
         slot=slot,
     )
     if not leasing.add_booking(booking, lease=running, now=now):
         return Refused("the machine is taken in a part of this slot: choose another time")
-    meter = metering.meter(running.meter_id)
-    metering.grant_access(meter, lessee_id, slot, reason=str(booking.id), now=now)
-    metering.plan_session(meter, str(booking.id), lessee_id, slot, now=now)
+    open_meter(booking, place.meter_id, metering=metering, now=now)
     return Booked(running, booking)
 
 

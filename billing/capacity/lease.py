@@ -77,6 +77,17 @@ class Lease:
         return Period(start, end) if start < end else None
 
 
+@dataclass(frozen=True, slots=True)
+class LeasedMachine:
+    """The machine that a lease runs on from `since` on, with its meter as it was then."""
+
+    machine_id: UUID
+    meter_id: UUID
+    meter_serial: str
+    since: datetime
+    reason: str = ""
+
+
 class FactKind(StrEnum):
     """What is recorded about a lease beside its meter's readings."""
 
@@ -136,6 +147,11 @@ def lease_id(*key: UUID | datetime | str) -> UUID:
     """The id of the lease with this natural key: machine, lessee, what else tells it apart, start and end if known."""
     parts = (part.astimezone(UTC).isoformat() if isinstance(part, datetime) else str(part) for part in key)
     return uuid5(_NAMESPACE, "/".join(("lease", *parts)))
+
+
+def swap_id(lease: UUID, at: datetime) -> UUID:
+    """The id of the swap of the lease's machine at `at`."""
+    return uuid5(_NAMESPACE, f"swap/{lease}/{at.astimezone(UTC).isoformat()}")
 
 
 def fact_id(lease: UUID, kind: FactKind, at: datetime, reference: str = "") -> UUID:

@@ -2,28 +2,25 @@
 
 from collections.abc import Iterable
 
-from billing.capacity.attribution import attribute
 from billing.capacity.booking import Booking, BookingStatus
 from billing.capacity.lease import Lease, LeaseFact, LeaseKind, availability, events
+from billing.capacity.machine_use import MachineUse, of_lease
 from billing.pricing.measured import Measured
 from billing.pricing.measured_from_usage import measured_from_usage
 from metering.period import Period
-from metering.usage import Usage
 
 
-def measure(
-    lease: Lease, period: Period, *, usage: Iterable[Usage], bookings: Iterable[Booking], facts: Iterable[LeaseFact]
-) -> Measured:
+def measure(lease: Lease, period: Period, *, uses: Iterable[MachineUse], facts: Iterable[LeaseFact]) -> Measured:
     """What `lease` used in `period`.
 
-    `usage` are the meter's quarter hours, `bookings` all confirmed ones of the machine that touch the period (those of
-    others too: they bound what a booking answers for), `facts` the lease's in order of recording.
+    `uses` are its machines' quarter hours with all confirmed bookings that touch the period (those of others too: they
+    bound what a booking answers for), `facts` the lease's in order of recording.
     """
-    booked, told = list(bookings), list(facts)
+    used, told = list(uses), list(facts)
     return measured_from_usage(
-        attribute(usage, booked).of_lease(lease.id),
+        of_lease(lease.id, used),
         period=period,
-        covered=_covered(lease, period, booked),
+        covered=_covered(lease, period, [booking for use in used for booking in use.bookings]),
         zone=lease.zone,
         availability_percent=availability(told, period),
         events=events(told),

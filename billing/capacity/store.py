@@ -1,5 +1,6 @@
 """Where listings, leases, bookings and facts become rows and back."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -10,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select
 
 from billing.capacity.booking import Booking, BookingStatus
-from billing.capacity.lease import FactKind, Lease, LeaseFact, LeaseKind, Listing
-from billing.capacity.tables import BookingRow, LeaseFactRow, LeaseRow, ListingRow
+from billing.capacity.lease import FactKind, Lease, LeasedMachine, LeaseFact, LeaseKind, Listing, swap_id
+from billing.capacity.tables import BookingRow, LeaseFactRow, LeaseRow, ListingRow, MachineSwapRow
 from metering.period import Period
 
 _LISTING = tuple(Listing.__dataclass_fields__)
@@ -72,6 +73,44 @@ class LeasingStore:
             LeaseRow.starts < period.end, or_(col(LeaseRow.ends).is_(None), col(LeaseRow.ends) > period.start)
         )
         return [_lease(row) for row in self._session.exec(query.order_by(col(LeaseRow.starts), col(LeaseRow.id)))]
+
+    def add_swap(self, lease: Lease, told: LeasedMachine, *, now: datetime) -> None:
+        """Put a swap of the lease's machine on record."""
+        self._session.add(
+            MachineSwapRow(
+                id=swap_id(lease.id, told.since),
+                lease_id=lease.id,
+                lessor_id=lease.lessor_id,
+                lessee_id=lease.lessee_id,
+                machine_id=told.machine_id,
+                meter_id=told.meter_id,
+                meter_serial=told.meter_serial,
+                at=told.since,
+                reason=told.reason,
+                recorded_at=now,
+            )
+        )
+        self._session.flush()
+
+    def machines_of(self, lease: Lease, *, known_at: datetime | None = None) -> list[LeasedMachine]:
+        """The machines that the lease runs on, in order of time; as known now or at a past moment."""
+        return self.machines_of_all([lease], known_at=known_at)[lease.id]
+
+    def machines_of_all(
+        self, leases: Iterable[Lease], *, known_at: datetime | None = None
+    ) -> dict[UUID, list[LeasedMachine]]:
+        """`machines_of` for many leases, by their ids, in one question."""
+        found = {
+            lease.id: [LeasedMachine(lease.machine_id, lease.meter_id, lease.meter_serial, lease.starts)]
+            for lease in leases
+        }
+        query = select(MachineSwapRow).where(col(MachineSwapRow.lease_id).in_(list(found)))
+        if known_at is not None:
+            query = query.where(MachineSwapRow.recorded_at <= known_at)
+        for row in self._session.exec(query.order_by(col(MachineSwapRow.at))):
+            told = LeasedMachine(row.machine_id, row.meter_id, row.meter_serial, row.at, row.reason)
+            found[row.lease_id].append(told)
+        return found
 
     def add_booking(self, booking: Booking, *, lease: Lease | None = None, now: datetime) -> bool:
         """Store it, and its lease where that is new.

@@ -1,11 +1,22 @@
-"""Rows of listings, leases, bookings and lease facts. Built and read in store.py only."""
+"""Rows of listings, leases, bookings, swapped machines and lease facts. Built and read in store.py only."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, ForeignKey, Identity, Index, Numeric, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
 from sqlalchemy.types import CHAR
 from sqlmodel import Field, SQLModel
@@ -80,6 +91,24 @@ class BookingRow(SQLModel, table=True):
     status: str = Field(sa_column=Column(Text, nullable=False))
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     cancelled_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), nullable=True))
+
+
+class MachineSwapRow(SQLModel, table=True):
+    """Append-only: from `at` on the lease runs on this machine."""
+
+    __tablename__ = "machine_swap"
+    __table_args__ = (UniqueConstraint("lease_id", "at", name="machine_swap_moment"),)
+
+    id: UUID = Field(primary_key=True)
+    lease_id: UUID = Field(sa_column=Column(ForeignKey("lease.id"), nullable=False))
+    lessor_id: UUID = Field(sa_column=Column(ForeignKey("organisation.id"), nullable=False))
+    lessee_id: UUID = Field(sa_column=Column(ForeignKey("organisation.id"), nullable=False))
+    machine_id: UUID = Field(sa_column=Column(ForeignKey("machine.id"), nullable=False))
+    meter_id: UUID = Field(sa_column=Column(ForeignKey("meter.id"), nullable=False))
+    meter_serial: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
 class LeaseFactRow(SQLModel, table=True):

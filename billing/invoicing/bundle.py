@@ -1,11 +1,14 @@
 """Make an invoice's evidence bundle from what is stored."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from billing.capacity.attribution import attribute
+from billing.capacity.machine_use import machine_uses, of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.evidence import Case, bundle
+from billing.invoicing.evidence_json import CaseMeter
 from billing.invoicing.invoice import Invoice, Status
+from billing.invoicing.metered import Metered, meters_of
 from billing.invoicing.store import InvoiceStore
 from billing.pricing.store import TariffStore
 from metering.audit import audit
@@ -36,12 +39,19 @@ def make_bundle(
     if invoice.status is not Status.ISSUED:
         raise NotIssued(f"invoice {invoice_id} is {invoice.status.value}: issue it first")
     lease = leasing.lease(invoice.lease)
-    texts, before, span = _readings(invoice, metering, leasing)
+    meters = meters_of(invoice, leasing=leasing, metering=metering)
+    texts, before, span = _readings(invoice, meters, metering, leasing)
+    machines = dict.fromkeys(each.machine_id for each in meters)
     case = Case(
         invoice=invoice,
         tariff=tariffs.version(lease.tariff_version_id),
         lease=lease,
-        bookings=tuple(leasing.bookings_of_machine(lease.machine_id, span, known_at=invoice.known_at)),
+        meters=tuple(CaseMeter(m.machine_id, m.serial, m.fitting.since, m.fitting.until) for m in meters),
+        bookings=tuple(
+            booking
+            for machine in machines
+            for booking in leasing.bookings_of_machine(machine, span, known_at=invoice.known_at)
+        ),
         facts=tuple(leasing.facts_of(lease.id, invoice.period, known_at=invoice.known_at)),
         texts=texts,
         texts_before=before,
@@ -51,20 +61,26 @@ def make_bundle(
 
 
 def _readings(
-    invoice: Invoice, metering: MeteringStore, leasing: LeasingStore
+    invoice: Invoice, meters: Sequence[Metered], metering: MeteringStore, leasing: LeasingStore
 ) -> tuple[tuple[str, ...], tuple[str, ...], Period]:
-    """The sealed texts of the lease's use, those before them, and the time that the texts speak of."""
+    """The sealed texts of the lease's use, meter after meter, those before them, and the time that they speak of."""
     lease, period = leasing.lease(invoice.lease), invoice.period
-    usage = metering.usage(lease.meter_id, period, known_at=invoice.known_at)
-    bookings = leasing.bookings_of_machine(lease.machine_id, period, known_at=invoice.known_at)
-    mine = attribute(usage, bookings).of_lease(lease.id)
-    if not mine:
-        return (), (), period
-    found = evidence_for(lease.meter_id, mine, store=metering)
-    told = audit(found.texts, keys=found.keys, earlier=found.earlier).usage
-    inside = [row.period for row in told if period.covers(row.period)]
+    uses = machine_uses(lease, period, leasing=leasing, metering=metering, known_at=invoice.known_at)
+    mine = of_lease(lease.id, uses)
+    texts: list[str] = []
+    before: list[str] = []
+    inside: list[Period] = []
+    for each in meters:
+        own = [row for row in mine if row.meter == each.serial]
+        if not own:
+            continue
+        found = evidence_for(each.fitting.meter.id, own, store=metering)
+        told = audit(found.texts, keys=found.keys, earlier=found.earlier).usage
+        texts += found.texts
+        before += found.earlier
+        inside += [row.period for row in told if period.covers(row.period) and each.fitting.counts(row)]
     span = Period(min(row.start for row in inside), max(row.end for row in inside)) if inside else period
-    return found.texts, found.earlier, span
+    return tuple(texts), tuple(before), span
 
 
 def _before(invoice: Invoice, invoicing: InvoiceStore) -> tuple[Invoice, ...]:

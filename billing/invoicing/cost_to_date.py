@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from billing.capacity.lease import Lease
+from billing.capacity.machine_use import machine_uses
 from billing.capacity.measure import measure
 from billing.capacity.store import LeasingStore
 from billing.invoicing.billing_period import month
@@ -38,8 +39,7 @@ def cost_to_date(
     measured = measure(
         so_far,
         period,
-        usage=metering.usage(lease.meter_id, period),
-        bookings=leasing.bookings_of_machine(lease.machine_id, period),
+        uses=machine_uses(lease, period, leasing=leasing, metering=metering),
         facts=leasing.facts_of(lease.id, period),
     )
     return rate(tariffs.version(lease.tariff_version_id), measured)

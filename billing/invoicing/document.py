@@ -42,7 +42,7 @@ def document(invoice: Invoice, meters: Sequence[MeterPage] = (), *, language: st
         "number": invoice.number or "",
         "seller": _party(invoice.seller),
         "buyer": _party(invoice.buyer),
-        "facts": _facts(invoice, zone),
+        "facts": _facts(invoice, meters, zone),
         "currency": invoice.currency,
         "lines": [
             _line(position, line, () if common else line.evidence, meter)
@@ -73,12 +73,13 @@ def document(invoice: Invoice, meters: Sequence[MeterPage] = (), *, language: st
     }
 
 
-def _facts(invoice: Invoice, zone: ZoneInfo) -> list[list[str]]:
+def _facts(invoice: Invoice, meters: Sequence[MeterPage], zone: ZoneInfo) -> list[list[str]]:
     dates = [(key, day.isoformat()) for key, day in (("date", invoice.invoice_date), ("due", invoice.due_date)) if day]
     facts = [
         *dates,
         ("period", period_text(invoice.period, zone)),
         ("machine", invoice.terms.machine),
+        ("meters", ", ".join(page.meter for page in meters) if len(meters) > 1 else ""),
     ]
     return [[key, value] for key, value in facts if value]
 

@@ -13,25 +13,29 @@ from billing.capacity.booking import Booking
 from billing.capacity.lease import Lease, LeaseFact
 from billing.invoicing import canonical_zip, invoice_json
 from billing.invoicing.evidence_json import (
+    CaseMeter,
     booking_from_json,
     booking_to_json,
     fact_from_json,
     fact_to_json,
     lease_from_json,
     lease_to_json,
+    meter_from_json,
+    meter_to_json,
 )
 from billing.invoicing.evidence_keys import sign
 from billing.invoicing.invoice import Invoice
 from billing.pricing.tariff import Rounding, TariffVersion
 from metering.signing import PrivateKey, fingerprint
 
-FORMAT = "spindleshare-evidence/1"
+FORMAT = "spindleshare-evidence/2"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 INVOICE, EARLIER_INVOICES, TARIFF, ROUNDING = "invoice.json", "invoices-before.json", "tariff.json", "rounding.json"
-LEASE, BOOKINGS, FACTS, README = "lease.json", "bookings.json", "facts.json", "README.txt"
+LEASE, METERS, BOOKINGS, FACTS = "lease.json", "meters.json", "bookings.json", "facts.json"
+README = "README.txt"
 READINGS, EARLIER_READINGS = "readings.ocmf", "readings-before.ocmf"
 FILES = frozenset(
-    (INVOICE, EARLIER_INVOICES, TARIFF, ROUNDING, LEASE, BOOKINGS, FACTS, README, READINGS, EARLIER_READINGS)
+    (INVOICE, EARLIER_INVOICES, TARIFF, ROUNDING, LEASE, METERS, BOOKINGS, FACTS, README, READINGS, EARLIER_READINGS)
 )
 _POLICIES = {
     Rounding.LINE: "derived quantities HALF_UP to 4 places; each line HALF_UP to the minor unit; VAT per category and "
@@ -44,7 +48,8 @@ _HOW = """Evidence of one invoice, to be checked without asking anybody:
     spindleshare verify BUNDLE.zip --keys REGISTRY.json
 
 The registry has the keys of the machine's agent and of the platform. Get it apart from this file.
-readings.ocmf has the meter's readings as its agent signed them, one text a line, each linked to the one before.
+readings.ocmf has the meter's readings as its agent signed them, one text a line, each linked to the one before. Where
+the meter was replaced or the machine swapped, meter follows meter; meters.json says which counted when.
 invoice.json follows from them by tariff.json, lease.json, bookings.json and facts.json; rounding.json says how.
 """
 
@@ -53,14 +58,16 @@ invoice.json follows from them by tariff.json, lease.json, bookings.json and fac
 class Case:
     """Everything that an invoice follows from.
 
-    `bookings` are those of the machine that touch the readings' time, without names for other parties; `facts` the
-    lease's in order of recording; `texts` the sealed readings of the lease's use, `texts_before` earlier ones that
-    tell the load spectrum's cells; `billed` the invoices issued before for the same lease and period.
+    `meters` are those of the lease's machines in order of time; `bookings` those of the machines that touch the
+    readings' time, without names for other parties; `facts` the lease's in order of recording; `texts` the sealed
+    readings of the lease's use, meter after meter, `texts_before` earlier ones that tell the load spectrum's cells;
+    `billed` the invoices issued before for the same lease and period.
     """
 
     invoice: Invoice
     tariff: TariffVersion
     lease: Lease
+    meters: tuple[CaseMeter, ...]
     bookings: tuple[Booking, ...] = ()
     facts: tuple[LeaseFact, ...] = ()
     texts: tuple[str, ...] = ()
@@ -92,6 +99,7 @@ def case_files(case: Case) -> dict[str, bytes]:
         TARIFF: case.tariff.canonical().encode(),
         ROUNDING: canonical({"policy": rounding.value, "meaning": _POLICIES[rounding]}),
         LEASE: canonical(lease_to_json(case.lease)),
+        METERS: canonical([meter_to_json(meter) for meter in case.meters]),
         BOOKINGS: canonical([booking_to_json(booking, case.lease) for booking in case.bookings]),
         FACTS: canonical([fact_to_json(fact) for fact in case.facts]),
         READINGS: "".join(text + "\n" for text in case.texts).encode(),
@@ -109,6 +117,7 @@ def case_from(files: Mapping[str, bytes]) -> Case:
         invoice=invoice_json.from_json(files[INVOICE].decode()),
         tariff=TariffVersion.from_json(json.loads(files[TARIFF])),
         lease=lease,
+        meters=tuple(meter_from_json(entry) for entry in json.loads(files[METERS])),
         bookings=tuple(bookings),
         facts=tuple(facts),
         texts=tuple(files[READINGS].decode("ascii").splitlines()),

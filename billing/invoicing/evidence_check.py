@@ -3,6 +3,7 @@
 Every check says what it found and where. Nothing in the bundle is trusted: keys come from the auditor's registry.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from billing.capacity.machine_use import MachineUse
 from billing.capacity.measure import measure
 from billing.invoicing import canonical_zip
 from billing.invoicing.evidence import (
@@ -18,6 +20,7 @@ from billing.invoicing.evidence import (
     FILES,
     INVOICE,
     MANIFEST,
+    METERS,
     READINGS,
     SIGNATURE,
     TARIFF,
@@ -142,26 +145,33 @@ class _Check:
         self._consistent(case, audited)
         self._sessions(case, audited)
         period = case.invoice.period
-        usage = [row for row in audited.usage if period.covers(row.period)]
+        uses = _uses(case, audited)
         try:
-            bill = rate(case.tariff, measure(case.lease, period, usage=usage, bookings=case.bookings, facts=case.facts))
+            bill = rate(case.tariff, measure(case.lease, period, uses=uses, facts=case.facts))
             wanted = tuple(from_rated(line) for line in bill.lines)
             if case.billed:
                 wanted = differences(wanted, [line for invoice in case.billed for line in invoice.lines])
         except _UNREADABLE as error:
             self.wrong(READINGS, f"cannot be priced ({type(error).__name__}: {error})"[:300])
             return None
-        if any(row.replayed for row in usage) and not case.invoice.replayed:
+        if any(row.replayed for use in uses for row in use.usage) and not case.invoice.replayed:
             self.wrong(INVOICE, "does not say that readings were played back from a recording")
         self._compare(case.invoice.lines, wanted)
         self.checked.append(f"{len(wanted)} lines, VAT and total recomputed from the readings")
         return bill
 
-    def _audit(self, case: Case) -> Audited | None:
-        if not case.texts:
-            return Audited([], [], [])
+    def _audit(self, case: Case) -> dict[str, Audited] | None:
+        """What the readings say, by meter; None where something is wrong with them."""
+        found = {
+            meter: self._audit_meter(meter, texts, _by_meter(case.texts_before).get(meter, ()))
+            for meter, texts in _by_meter(case.texts).items()
+        }
+        sound = {meter: audited for meter, audited in found.items() if audited is not None}
+        return sound if len(sound) == len(found) else None
+
+    def _audit_meter(self, meter: str, texts: Sequence[str], earlier: Sequence[str]) -> Audited | None:
         try:
-            agent = parse(case.texts[0]).record.agent
+            agent = parse(texts[0]).record.agent
         except OcmfError as error:
             self.wrong(READINGS, f"line 1: {error}")
             return None
@@ -169,18 +179,18 @@ class _Check:
         if trusted is None:
             self.wrong(READINGS, f"agent {agent[:80]!r} is not in the key registry: its readings prove nothing")
             return None
-        if trusted.meter not in (None, case.lease.meter_serial):
-            self.wrong(READINGS, f"the registry knows agent {agent} for meter {trusted.meter}, not for the lease's")
-        audited = audit(case.texts, keys=trusted.keys, earlier=case.texts_before)
+        if trusted.meter not in (None, meter):
+            self.wrong(READINGS, f"the registry knows agent {agent} for meter {trusted.meter}, not for {meter}")
+        audited = audit(texts, keys=trusted.keys, earlier=earlier)
         for fault in audited.faults:
             self.wrong(READINGS, f"record {fault.pagination}: {fault.reason}")
-        self.checked.append(f"chain and signatures of {len(case.texts)} records by agent {agent}")
+        self.checked.append(f"chain and signatures of {len(texts)} records by agent {agent}")
         return None if audited.faults else audited
 
-    def _consistent(self, case: Case, audited: Audited) -> None:
+    def _consistent(self, case: Case, audited: Mapping[str, Audited]) -> None:
         """Invoice, lease, tariff and readings speak of the same things."""
         invoice, lease, terms = case.invoice, case.lease, case.invoice.terms
-        serials = {record.record.meter for record in audited.records}
+        serials = {meter.serial for meter in case.meters}
         claims = (
             (invoice.lease == lease.id, "the invoice is for another lease"),
             (invoice.seller.id == lease.lessor_id, "the seller is not the lessor"),
@@ -190,16 +200,23 @@ class _Check:
             (terms.rounding == case.tariff.rounding.value, "the rounding policy differs from the tariff's"),
             ((terms.tariff, terms.tariff_version) == (case.tariff.code, case.tariff.version), "names another tariff"),
             (terms.tariff_digest == case.tariff.digest(), f"names another content of the tariff than {TARIFF}"),
-            (serials <= {lease.meter_serial}, "the readings are of another meter than the lease's"),
+            (audited.keys() <= serials, f"the readings are of another meter than {METERS} names"),
+            (len(serials) == len(case.meters), f"{METERS} names a meter twice"),
             (invoice.ordinal == len(case.billed), "the invoices before it are not all there"),
         )
         for holds, told in claims:
             if not holds:
                 self.wrong(INVOICE, told)
-        there = {reading.sequence for record in audited.records for reading in record.record.readings}
-        named = {end for line in invoice.lines for part in line.evidence for end in (part.first, part.last)}
+        there = {
+            (meter, reading.sequence)
+            for meter, each in audited.items()
+            for record in each.records
+            for reading in record.record.readings
+        }
+        parts = [part for line in invoice.lines for part in line.evidence]
+        named = {(part.meter, end) for part in parts for end in (part.first, part.last)}
         if gone := sorted(named - there):
-            self.wrong(READINGS, f"reading {gone[0]}, which the invoice names, is not there")
+            self.wrong(READINGS, f"reading {gone[0][1]} of {gone[0][0]}, which the invoice names, is not there")
 
     def _sessions(self, case: Case, audited: Audited) -> None:
         """How the lease's sessions were cut: a session has the id of its booking, and the agent signs its readings."""
@@ -224,6 +241,35 @@ class _Check:
                 self.wrong(INVOICE, f"line {place} ({found.code}), {name}: {told}")
         if len(billed) != len(wanted):
             self.wrong(INVOICE, f"has {len(billed)} lines, the readings give {len(wanted)}")
+
+
+def _by_meter(texts: Sequence[str]) -> dict[str, list[str]]:
+    """The texts of each meter, in their order; one that cannot be read goes with the one before it."""
+    found: dict[str, list[str]] = {}
+    meter = ""
+    for text in texts:
+        with contextlib.suppress(OcmfError):
+            meter = parse(text).record.meter
+        found.setdefault(meter, []).append(text)
+    return found
+
+
+def _uses(case: Case, audited: Mapping[str, Audited]) -> list[MachineUse]:
+    """Each machine's usage, meter after meter, with the bookings that bound it there."""
+    return [
+        MachineUse(
+            machine,
+            [
+                row
+                for meter in case.meters
+                if meter.machine == machine and meter.serial in audited
+                for row in audited[meter.serial].usage
+                if case.invoice.period.covers(row.period) and meter.counts(row)
+            ],
+            [booking for booking in case.bookings if booking.machine_id == machine],
+        )
+        for machine in dict.fromkeys(meter.machine for meter in case.meters)
+    ]
 
 
 def _differing(files: Mapping[str, bytes], listed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
-"""Leases, bookings and facts as a bundle's JSON, and back."""
+"""Leases, meters, bookings and facts as a bundle's JSON, and back."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,8 @@ from billing.pricing.digits import plain
 from billing.pricing.entries import text_entry
 from billing.pricing.fields import Fields
 from billing.pricing.measured_json import period_from_json, period_to_json
+from metering.fitting import counts
+from metering.usage import Usage
 
 
 def lease_to_json(lease: Lease) -> dict[str, Any]:
@@ -56,12 +59,48 @@ def lease_from_json(value: object) -> Lease:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CaseMeter:
+    """A meter of the lease's machines, with its time on the machine: [since, until), None where there is no bound."""
+
+    machine: UUID
+    serial: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def counts(self, usage: Usage) -> bool:
+        """Whether the meter was on the machine in the usage's time."""
+        return counts(usage, self.since, self.until)
+
+
+def meter_to_json(meter: CaseMeter) -> dict[str, Any]:
+    """A meter as meters.json has it."""
+    return {
+        "machine": str(meter.machine),
+        "meter": meter.serial,
+        "since": meter.since.isoformat() if meter.since else None,
+        "until": meter.until.isoformat() if meter.until else None,
+    }
+
+
+def meter_from_json(value: object) -> CaseMeter:
+    """The meter of an entry in meters.json."""
+    fields = Fields(value, "a meter")
+    machine, serial = UUID(fields.text("machine")), fields.text("meter")
+    since, until = (None if fields.is_null(name) else fields.moment(name) for name in ("since", "until"))
+    for name in ("since", "until"):
+        fields.maybe(name, text_entry)
+    fields.done()
+    return CaseMeter(machine, serial, since, until)
+
+
 def booking_to_json(booking: Booking, lease: Lease) -> dict[str, Any]:
     """A booking as bookings.json has it: whether it is this lease's, not whose else."""
     mine = booking.lease_id == lease.id
     return {
         **period_to_json(booking.slot),
         "id": str(booking.id),
+        "machine": str(booking.machine_id),
         "of_this_lease": mine,
         "status": booking.status.value,
     }
@@ -71,14 +110,15 @@ def booking_from_json(value: object, lease: Lease) -> Booking:
     """The booking of an entry in bookings.json."""
     fields = Fields(value, "a booking")
     slot = {"from": fields.text("from"), "to": fields.text("to")}
-    name, mine, status = UUID(fields.text("id")), fields.flag("of_this_lease"), BookingStatus(fields.text("status"))
+    name, machine = UUID(fields.text("id")), UUID(fields.text("machine"))
+    mine, status = fields.flag("of_this_lease"), BookingStatus(fields.text("status"))
     fields.done()
     # Who else has booked is nobody's business here: a stand-in's id only says "another lease".
     stranger = UUID(int=0)
     return Booking(
         id=name,
         lease_id=lease.id if mine else stranger,
-        machine_id=lease.machine_id,
+        machine_id=machine,
         lessor_id=lease.lessor_id,
         lessee_id=lease.lessee_id if mine else stranger,
         slot=period_from_json(slot),

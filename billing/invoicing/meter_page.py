@@ -30,7 +30,8 @@ class MeterPage:
     """A meter's readings around the service period: the first and last that the invoice rests on.
 
     `billed` is what the lease used of it, per register in its smallest unit: less than the difference of the readings
-    where others used the machine in between. `days` are the lease's own, too.
+    where others used the machine in between. `days` are the lease's own, too. `since` and `until` are set where the
+    meter came on the machine, or left it, as a replacement; `reason` says why it came.
     """
 
     meter: str
@@ -39,6 +40,9 @@ class MeterPage:
     closing: Reading
     billed: Mapping[str, int]
     days: tuple[Day, ...]
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str = ""
 
 
 def meter_object(page: MeterPage, zone: ZoneInfo) -> dict[str, Any]:
@@ -59,6 +63,9 @@ def meter_object(page: MeterPage, zone: ZoneInfo) -> dict[str, Any]:
             closing.registers[code] - opening.registers.get(code, 0) != page.billed.get(code, 0)
             for code in closing.registers
         ),
+        "since": _maybe_moment(page.since, zone),
+        "until": _maybe_moment(page.until, zone),
+        "reason": page.reason,
         "longest": f"{quantity(in_billed_unit('power_on', longest), 1).normalize():f}",
         "days": [
             {
@@ -97,3 +104,7 @@ def _share(value: int, longest: int) -> str:
 
 def _moment(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _maybe_moment(moment: datetime | None, zone: ZoneInfo) -> str:
+    return _moment(moment, zone) if moment else ""

@@ -4,12 +4,13 @@ from datetime import date, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from billing.capacity.attribution import attribute
+from billing.capacity.machine_use import machine_uses, of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.document import document
 from billing.invoicing.document_pdf import invoice_pdf
 from billing.invoicing.invoice import Invoice
 from billing.invoicing.meter_page import Day, MeterPage
+from billing.invoicing.metered import Metered, meters_of
 from billing.invoicing.store import InvoiceStore
 from metering.store import MeteringStore
 from metering.usage import Usage
@@ -29,21 +30,32 @@ def print_invoice(
 
 
 def meter_pages(invoice: Invoice, *, leasing: LeasingStore, metering: MeteringStore) -> list[MeterPage]:
-    """The page of the lease's meter; none when the invoice rests on no reading."""
+    """A page of each meter that the invoice rests on, in order of time; none when it rests on no reading."""
     lease = leasing.lease(invoice.lease)
-    named = [item for line in invoice.lines for item in line.evidence if item.meter == lease.meter_serial]
+    uses = machine_uses(lease, invoice.period, leasing=leasing, metering=metering, known_at=invoice.known_at)
+    own = of_lease(lease.id, uses)
+    pages = (
+        _page(invoice, each, [row for row in own if row.meter == each.serial], metering)
+        for each in meters_of(invoice, leasing=leasing, metering=metering)
+    )
+    return [page for page in pages if page]
+
+
+def _page(invoice: Invoice, metered: Metered, own: list[Usage], metering: MeteringStore) -> MeterPage | None:
+    meter = metered.fitting.meter
+    named = [item for line in invoice.lines for item in line.evidence if item.meter == meter.serial]
     if not named:
-        return []
-    opening = metering.reading(lease.meter_id, min(item.first for item in named))
-    closing = metering.reading(lease.meter_id, max(item.last for item in named))
+        return None
+    opening = metering.reading(meter.id, min(item.first for item in named))
+    closing = metering.reading(meter.id, max(item.last for item in named))
     if opening is None or closing is None:
-        return []
-    usage = metering.usage(lease.meter_id, invoice.period, known_at=invoice.known_at)
-    bookings = leasing.bookings_of_machine(lease.machine_id, invoice.period)
-    own = attribute(usage, bookings).of_lease(lease.id)
-    zone = ZoneInfo(invoice.terms.machine_zone)
-    model = metering.machine(lease.machine_id).model
-    return [MeterPage(lease.meter_serial, model, opening, closing, _total(own), _days(invoice, own, zone))]
+        return None
+    days = _days(invoice, own, ZoneInfo(invoice.terms.machine_zone))
+    model = metering.machine(metered.machine_id).model
+    fitting = metered.fitting
+    return MeterPage(
+        meter.serial, model, opening, closing, _total(own), days, fitting.since, fitting.until, fitting.reason
+    )
 
 
 def _total(usage: list[Usage]) -> dict[str, int]:

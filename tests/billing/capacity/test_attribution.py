@@ -1,5 +1,6 @@
 """Quarter hours given to bookings: whole, once each, and never across a neighbour's slot."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -105,12 +106,26 @@ def test_cancelled_bookings_answer_for_nothing() -> None:
     assert hours(found.outside) == 1
 
 
+def test_a_program_that_ran_on_over_a_change_of_meters_is_the_bookings() -> None:
+    rows = quarters("08:00", "12:00", running=(("09:00", "11:00"),))
+    old = [row for row in rows if row.period.start < at("10:07")]
+    new = [replace(row, meter="M-2") for row in rows if row.period.end > at("10:07")]
+    found = attribute([*old, *new], [booking("09:00", "10:00")])
+    assert found.outside == ()
+    assert found.bookings[0].billed == Period(at("09:00"), at("11:00"))
+    # The quarter hour of the change is there twice: each meter counted its part.
+    assert [(row.meter, row.period.start) for row in found.bookings[0].usage][4:6] == [
+        (old[0].meter, at("10:00")),
+        ("M-2", at("10:00")),
+    ]
+
+
 def test_what_cannot_be_told_apart_is_refused() -> None:
     with pytest.raises(CannotAttribute, match="overlap"):
         attribute([], [booking("09:00", "12:00"), booking("11:00", "13:00")])
-    row = quarters("09:00", "09:15", running=())[0]
-    with pytest.raises(CannotAttribute, match="several meters"):
-        attribute([row, Usage("M-2", row.period, {})], [])
+    two = quarters("09:00", "09:30", running=())
+    with pytest.raises(CannotAttribute, match="several meters at once"):
+        attribute([*two, *(Usage("M-2", row.period, {}) for row in two)], [])
     with pytest.raises(OffTheGrid, match="09:10"):
         booking("09:10", "12:00")
 

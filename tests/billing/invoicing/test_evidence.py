@@ -17,11 +17,13 @@ import pytest
 
 from billing.capacity.booking import Booking, booking_id
 from billing.capacity.lease import FactKind, Lease, LeaseFact, LeaseKind, fact_id, lease_id
+from billing.capacity.machine_use import MachineUse
 from billing.capacity.measure import measure
 from billing.invoicing import canonical_zip, evidence, invoice_json
 from billing.invoicing.draft import draft
 from billing.invoicing.evidence import Case, bundle
 from billing.invoicing.evidence_check import Report, Verdict, check_bundle
+from billing.invoicing.evidence_json import CaseMeter
 from billing.invoicing.evidence_keys import AgentKey, BadRegistry, Keys, is_signed, registry_from, registry_text, sign
 from billing.invoicing.invoice import Invoice, Status
 from billing.invoicing.line import differences
@@ -106,9 +108,10 @@ def case() -> Case:
     )
     facts = (fact(FactKind.AVAILABILITY, "92.0"), fact(FactKind.LATE_CANCEL, "4", "booking-7"))
     usage = audit(texts(), keys=AGENT_KEYS).usage
-    bill = rate(worked_tariff(), measure(mine, MAY, usage=usage, bookings=[slot], facts=facts))
+    bill = rate(worked_tariff(), measure(mine, MAY, uses=[MachineUse(mine.machine_id, usage, [slot])], facts=facts))
     invoice = issued(draft(bill, mine, seller=MAKER, buyer=SME, machine="Mill-turn 1", replayed=False))
-    return Case(invoice, worked_tariff(), mine, (slot,), facts, texts())
+    meters = (CaseMeter(mine.machine_id, mine.meter_serial),)
+    return Case(invoice, worked_tariff(), mine, meters, (slot,), facts, texts())
 
 
 @cache
@@ -238,8 +241,8 @@ def doubled() -> bytes:
     ("change", "told"),
     [
         (lambda: without(7), "missing before it"),
-        (lambda: without(0), "reading 1, which the invoice names"),
-        (lambda: without(31), "reading 2977, which the invoice names"),
+        (lambda: without(0), "reading 1 of SN-1, which the invoice names"),
+        (lambda: without(31), "reading 2977 of SN-1, which the invoice names"),
         (swapped, "readings.ocmf"),
         (doubled, "already there"),
     ],
@@ -334,9 +337,9 @@ def test_an_adjustment_is_verified_as_the_difference_to_what_was_billed() -> Non
 
 def test_a_month_without_use_is_verified_too() -> None:
     mine = lease()
-    bill = rate(worked_tariff(), measure(mine, MAY, usage=[], bookings=[], facts=[]))
+    bill = rate(worked_tariff(), measure(mine, MAY, uses=[], facts=[]))
     invoice = issued(draft(bill, mine, seller=MAKER, buyer=SME, machine="Mill-turn 1", replayed=False))
-    report = check(bundle(Case(invoice, worked_tariff(), mine), PLATFORM_KEY))
+    report = check(bundle(Case(invoice, worked_tariff(), mine, ()), PLATFORM_KEY))
     assert report.findings == ()
     assert invoice.total == Money(1080600, "CNY")
 

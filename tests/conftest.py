@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import make_url, text
 
 from app import migrations
@@ -17,6 +18,9 @@ from app.postgres import RUN_LOGIN, Cluster
 from tests.peers import MISSING
 
 _numbers = itertools.count(1)
+# How long an example takes says more of the machine's other work than of ours; pytest-timeout ends what hangs.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ runs on from the earlier booking is the earlier's. What is left is use outside a
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby, pairwise
@@ -93,13 +93,18 @@ class _Claims:
 
 
 def attribute(
-    usage: Iterable[Usage], bookings: Iterable[Booking], *, sessions: Mapping[UUID, Period] | None = None
+    usage: Iterable[Usage],
+    bookings: Iterable[Booking],
+    *,
+    sessions: Mapping[UUID, Period] | None = None,
+    divided: Collection[UUID] = (),
 ) -> Attribution:
     """Give each of a machine's quarter hours to the booking that answers for it.
 
     Where a meter was replaced, its rows come before the new one's; the quarter hour of the change may have two.
 
     `sessions` holds, per booking id, the stretch between the session's begin and end readings where there was one.
+    `divided` names bookings that go on, or began, on another machine: they answer for their slot alone.
     A row that is not wholly in one booking goes to the one that it shares most time with; rows are never divided, so
     that each keeps its evidence.
     """
@@ -111,7 +116,7 @@ def attribute(
     known = sessions or {}
     claims = _Claims(rows, list(_answered(booked, known)))
     claims.claim_booked()
-    unmeasured = [index for index, booking in enumerate(booked) if booking.id not in known]
+    unmeasured = [i for i, booking in enumerate(booked) if booking.id not in known and booking.id not in divided]
     for index in unmeasured:
         claims.run_on(index)
     for index in unmeasured:

@@ -4,7 +4,7 @@ A lease runs on one machine, unless that was swapped for another; a machine has 
 replaced. Whose use it was is told apart per machine, because bookings bound one another there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,14 +26,25 @@ class MachineUse:
     usage: Sequence[Usage]
     bookings: Sequence[Booking]
 
-    def attribution(self) -> Attribution:
-        return attribute(self.usage, self.bookings)
+    def attribution(self, divided: Collection[UUID] = ()) -> Attribution:
+        """Whose use it was; `divided` are bookings that a swap divided between machines."""
+        return attribute(self.usage, self.bookings, divided=divided)
 
 
-def of_lease(lease_id: UUID, uses: Iterable[MachineUse]) -> list[Usage]:
+def of_lease(lease_id: UUID, uses: Sequence[MachineUse]) -> list[Usage]:
     """The lease's usage on all of its machines, in order of time."""
-    rows = [row for use in uses for row in use.attribution().of_lease(lease_id)]
+    parted = divided(booking for use in uses for booking in use.bookings if booking.lease_id == lease_id)
+    rows = [row for use in uses for row in use.attribution(parted).of_lease(lease_id)]
     return sorted(rows, key=lambda row: row.period)
+
+
+def divided(bookings: Iterable[Booking]) -> frozenset[UUID]:
+    """The bookings of one lease that meet on different machines: what one ran on to, it did not do for the lease."""
+    found = list(bookings)
+    ends = {(one.lease_id, one.slot.end): one for one in found}
+    pairs = ((ends.get((later.lease_id, later.slot.start)), later) for later in found)
+    met = [(one, later) for one, later in pairs if one is not None and one.machine_id != later.machine_id]
+    return frozenset(booking.id for pair in met for booking in pair)
 
 
 def machine_uses(

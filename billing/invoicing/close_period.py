@@ -7,7 +7,7 @@ from uuid import UUID
 
 from billing.capacity.attribution import Attribution
 from billing.capacity.lease import Lease, LeasedMachine, Listing
-from billing.capacity.machine_use import MachineUse, each_once, of_lease
+from billing.capacity.machine_use import MachineUse, divided, each_once, of_lease
 from billing.capacity.measure import measure
 from billing.capacity.store import LeasingStore
 from billing.invoicing.draft import draft
@@ -130,8 +130,9 @@ class _Work:
             for lease in leases:
                 self._park(lease, error)
             return
+        parted = divided(booking for use in uses.values() for booking in use.bookings)
         for machine, use in uses.items():
-            if outside := use.attribution().outside:
+            if outside := use.attribution(parted).outside:
                 self.outside.append(Outside(machine, outside))
         for lease in leases:
             try:

@@ -3,7 +3,6 @@
 Every check says what it found and where. Nothing in the bundle is trusted: keys come from the auditor's registry.
 """
 
-import contextlib
 import hashlib
 import json
 import re
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from billing.capacity.machine_use import MachineUse
 from billing.capacity.measure import measure
 from billing.invoicing import canonical_zip
 from billing.invoicing.evidence import (
@@ -29,6 +27,7 @@ from billing.invoicing.evidence import (
     case_from,
 )
 from billing.invoicing.evidence_keys import Keys, is_signed
+from billing.invoicing.evidence_readings import by_meter, uses_of
 from billing.invoicing.line import InvoiceLine, differences, from_rated
 from billing.pricing.rated import RatedBill
 from billing.pricing.rating import rate
@@ -145,7 +144,7 @@ class _Check:
         self._consistent(case, audited)
         self._sessions(case, audited)
         period = case.invoice.period
-        uses = _uses(case, audited)
+        uses = uses_of(case, audited)
         try:
             bill = rate(case.tariff, measure(case.lease, period, uses=uses, facts=case.facts))
             wanted = tuple(from_rated(line) for line in bill.lines)
@@ -163,8 +162,8 @@ class _Check:
     def _audit(self, case: Case) -> dict[str, Audited] | None:
         """What the readings say, by meter; None where something is wrong with them."""
         found = {
-            meter: self._audit_meter(meter, texts, _by_meter(case.texts_before).get(meter, ()))
-            for meter, texts in _by_meter(case.texts).items()
+            meter: self._audit_meter(meter, texts, by_meter(case.texts_before).get(meter, ()))
+            for meter, texts in by_meter(case.texts).items()
         }
         sound = {meter: audited for meter, audited in found.items() if audited is not None}
         return sound if len(sound) == len(found) else None
@@ -218,11 +217,12 @@ class _Check:
         if gone := sorted(named - there):
             self.wrong(READINGS, f"reading {gone[0][1]} of {gone[0][0]}, which the invoice names, is not there")
 
-    def _sessions(self, case: Case, audited: Audited) -> None:
+    def _sessions(self, case: Case, audited: Mapping[str, Audited]) -> None:
         """How the lease's sessions were cut: a session has the id of its booking, and the agent signs its readings."""
         sealed = {
             (reading.reason, reading.session, reading.device_time)
-            for record in audited.records
+            for each in audited.values()
+            for record in each.records
             for reading in record.record.readings
             if reading.session is not None
         }
@@ -241,35 +241,6 @@ class _Check:
                 self.wrong(INVOICE, f"line {place} ({found.code}), {name}: {told}")
         if len(billed) != len(wanted):
             self.wrong(INVOICE, f"has {len(billed)} lines, the readings give {len(wanted)}")
-
-
-def _by_meter(texts: Sequence[str]) -> dict[str, list[str]]:
-    """The texts of each meter, in their order; one that cannot be read goes with the one before it."""
-    found: dict[str, list[str]] = {}
-    meter = ""
-    for text in texts:
-        with contextlib.suppress(OcmfError):
-            meter = parse(text).record.meter
-        found.setdefault(meter, []).append(text)
-    return found
-
-
-def _uses(case: Case, audited: Mapping[str, Audited]) -> list[MachineUse]:
-    """Each machine's usage, meter after meter, with the bookings that bound it there."""
-    return [
-        MachineUse(
-            machine,
-            [
-                row
-                for meter in case.meters
-                if meter.machine == machine and meter.serial in audited
-                for row in audited[meter.serial].usage
-                if case.invoice.period.covers(row.period) and meter.counts(row)
-            ],
-            [booking for booking in case.bookings if booking.machine_id == machine],
-        )
-        for machine in dict.fromkeys(meter.machine for meter in case.meters)
-    ]
 
 
 def _differing(files: Mapping[str, bytes], listed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

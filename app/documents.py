@@ -4,7 +4,8 @@ Needs the worker's role and a viewer who was checked: a bill's evidence also nam
 """
 
 from app.database import Session
-from billing.capacity.machine_use import machine_uses, of_lease
+from billing.capacity.lease_use import machine_uses
+from billing.capacity.machine_use import of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.bundle import make_bundle
 from billing.invoicing.invoice import Invoice

@@ -6,15 +6,11 @@ replaced. Whose use it was is told apart per machine, because bookings bound one
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from billing.capacity.attribution import Attribution, attribute
 from billing.capacity.booking import Booking
-from billing.capacity.lease import Lease, LeasedMachine
-from billing.capacity.store import LeasingStore
-from metering.period import Period
-from metering.store import MeteringStore
+from billing.capacity.lease import LeasedMachine
 from metering.usage import Usage
 
 
@@ -45,28 +41,6 @@ def divided(bookings: Iterable[Booking]) -> frozenset[UUID]:
     pairs = ((ends.get((later.lease_id, later.slot.start)), later) for later in found)
     met = [(one, later) for one, later in pairs if one is not None and one.machine_id != later.machine_id]
     return frozenset(booking.id for pair in met for booking in pair)
-
-
-def machine_uses(
-    lease: Lease,
-    period: Period,
-    *,
-    leasing: LeasingStore,
-    metering: MeteringStore,
-    known_at: datetime | None = None,
-) -> list[MachineUse]:
-    """The use of each machine that the lease has run on, in `period`; as known now or at a past moment.
-
-    Needs the worker's role, since other parties' bookings bound this one's: check first that the user may see `lease`.
-    """
-    return [
-        MachineUse(
-            place.machine_id,
-            metering.place_usage(place.meter_id, period, known_at=known_at),
-            leasing.bookings_of_machine(place.machine_id, period, known_at=known_at),
-        )
-        for place in each_once(leasing.machines_of(lease, known_at=known_at))
-    ]
 
 
 def each_once(machines: Iterable[LeasedMachine]) -> list[LeasedMachine]:

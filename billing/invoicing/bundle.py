@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from billing.capacity.machine_use import machine_uses, of_lease
+from billing.capacity.lease_use import machine_uses
+from billing.capacity.machine_use import of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.evidence import Case, bundle
 from billing.invoicing.evidence_json import CaseMeter

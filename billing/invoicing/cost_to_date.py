@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from billing.capacity.lease import Lease
-from billing.capacity.machine_use import machine_uses
+from billing.capacity.lease_use import machine_uses
 from billing.capacity.measure import measure
 from billing.capacity.store import LeasingStore
 from billing.invoicing.billing_period import month

@@ -4,7 +4,8 @@ from datetime import date, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from billing.capacity.machine_use import machine_uses, of_lease
+from billing.capacity.lease_use import machine_uses
+from billing.capacity.machine_use import of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.document import document
 from billing.invoicing.document_pdf import invoice_pdf

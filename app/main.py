@@ -20,11 +20,24 @@ from app import clock, problems, security
 from app.api import agent_chain, agent_key, agent_schedule, agents, keys, readings, statements, stripe_events, telemetry
 from app.api import wear as wear_api
 from app.database import Database, Role
-from app.pages import completeness, finance, invoices, live, maker, meters, sessions, sign_in, sme, usage
+from app.pages import (
+    completeness,
+    components,
+    finance,
+    invoices,
+    live,
+    maker,
+    meters,
+    sessions,
+    sign_in,
+    sme,
+    usage,
+    wear,
+)
 from app.paying import gateway_of
 from app.settings import Settings, load
 
-_PAGES = (sign_in, maker, sme, finance, completeness, invoices, meters, sessions, usage, live)
+_PAGES = (sign_in, maker, sme, finance, completeness, invoices, meters, sessions, usage, live, wear, components)
 _API = (agents, agent_chain, agent_key, agent_schedule, readings, telemetry, statements, stripe_events, keys, wear_api)
 _HERE = Path(__file__).parent
 _HTMX = Path(js_lib_htmx.__file__).parent / "static" / "htmx"

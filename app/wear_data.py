@@ -59,7 +59,7 @@ def _component(found: ComponentWear, shares: tuple[Share, ...]) -> dict[str, Any
             {"lease": str(each.lease) if each.lease else None, "who": each.who, "worn": worn_data(each.worn)}
             for each in shares
         ],
-        "lately": {"days": number(found.recent_days, _USE), "worn": worn_data(found.recent)},
+        "lately": {"days_with_readings": number(found.recent_days, _USE), "worn": worn_data(found.recent)},
         "remaining": _remaining(found.left) if found.left else None,
         "worth": _worth(parameters, found.present),
         "rests_on": {

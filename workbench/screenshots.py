@@ -52,6 +52,7 @@ BILLED = (
     Shot("invoices", scenario.FINANCE_LOGIN, "/invoices"),
     Shot("invoice", scenario.SECOND_LOGIN, "/invoices", link=r"/invoices/[0-9a-f-]{36}", opens="details"),
     Shot("reading", scenario.MAKER_LOGIN, "/maker", link=r"/meters/[0-9a-f-]{36}/readings/\d+"),
+    Shot("wear", scenario.MAKER_LOGIN, "/maker", link=r"/machines/[0-9a-f-]{36}/wear"),
     Shot("sign-in", None, "/sign-in"),
 )
 

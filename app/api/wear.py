@@ -25,6 +25,7 @@ from metering.components.record import Recorded, Teller
 from metering.components.store import ComponentStore
 from metering.components.told import fitting, told
 
+# One method a path: where two handlers of one path run in threads, litestar wraps the first of them twice.
 _MAX_BODY = 64 * 1024
 _USUAL = timedelta(days=30)
 _Answer = Response[dict[str, Any]]
@@ -61,7 +62,10 @@ def components(
 
 
 @post(
-    "/api/machines/{machine_id:uuid}/components", status_code=200, sync_to_thread=True, request_max_body_size=_MAX_BODY
+    "/api/machines/{machine_id:uuid}/components/set",
+    status_code=200,
+    sync_to_thread=True,
+    request_max_body_size=_MAX_BODY,
 )
 def tell_component(
     request: Request[Any, Any, State], viewer: SignedIn, machine_id: FromPath[UUID], body: RawBody

@@ -72,6 +72,8 @@ def percent(share: Fraction | None) -> str:
 
 def grouped(amount: Fraction) -> str:
     """An amount of use with as many places as its size deserves."""
+    if not amount:
+        return "0"
     places = next(places for least, places in ((1000, 0), (100, 1), (1, 2), (0, 4)) if amount >= least)
     return f"{round_half_up(amount, places):,f}"
 

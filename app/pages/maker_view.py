@@ -40,6 +40,7 @@ class MachineCard:
     model: str
     serial: str
     meter_id: UUID
+    machine_id: UUID
     state: State
     replayed: bool
     last_reading: str
@@ -79,6 +80,7 @@ def machine_card(
         model=machine.model,
         serial=meter.serial,
         meter_id=meter.id,
+        machine_id=machine.id,
         state=live_state(heard_at, now=now),
         replayed=latest is not None and latest.replayed,
         last_reading=moment(reading.device_time if reading else None, machine.zone),

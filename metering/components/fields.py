@@ -1,7 +1,7 @@
 """Reading a component's parameters from a file, a form or a request: exact, and every wrong field named at once."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -53,7 +53,8 @@ class Field:
     """One parameter: what it is called, what it holds, and between which bounds.
 
     `default` is used where the field is left out; None: it must be there, unless it is `optional`. `above`: a number
-    must be greater, not only at least, than `least`. `columns` names the columns of rows.
+    must be greater, not only at least, than `least`. `columns` names the columns of rows. `check` says what is wrong
+    with a name, "" where nothing is.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Field:
     optional: bool = False
     choices: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    check: Callable[[str], str] | None = None
 
 
 def read(given: Mapping[str, object], fields: Sequence[Field]) -> dict[str, Value]:
@@ -121,6 +123,8 @@ def _value(field: Field, said: object) -> Value:
         raise _wrong(field, f"{_quoted(said)} is not known here; write one of {', '.join(field.choices)}")
     if field.form is Form.NAME and not _NAME.fullmatch(text):
         raise _wrong(field, f"{_quoted(said)} is no name; {field.hint}")
+    if field.check and (wrong := field.check(text)):
+        raise _wrong(field, wrong)
     return text
 
 

@@ -19,6 +19,7 @@ from metering.usage import Usage
 RECENT = timedelta(days=90)
 """The stretch whose pace counts as lately [house]."""
 
+_MS_PER_DAY = 86_400_000
 Found: TypeAlias = Worn | CannotSay
 Key = TypeVar("Key", bound=Hashable)
 
@@ -37,7 +38,8 @@ class ComponentWear:
     """A component at a moment: the piece that is in it, those before, and what is left.
 
     `in_period` is what the asked period took, of whatever piece; `recent` the last 90 days of the present piece, or as
-    long as it is in. `version` is the entry whose parameters hold. `use` is the present life's, `unwatched_ms` the part
+    long as it is in, of which readings cover `recent_days`. `version` is the entry whose parameters
+    hold. `use` is the present life's, `unwatched_ms` the part
     of that life that no reading covers. `left` is None where nothing can be said.
     """
 
@@ -91,7 +93,7 @@ def component_wear(history: History, period: Period, use: Callable[[Period], Use
         earlier=tuple(lives[:-1]),
         in_period=worn_over(history, period, use),
         recent=recent,
-        recent_days=Fraction(milliseconds(lately.length), 86_400_000) if lately else Fraction(0),
+        recent_days=Fraction(use(lately).watched_ms, _MS_PER_DAY) if lately else Fraction(0),
         left=_left(version, present, recent),
         use=whole_use,
         unwatched_ms=max(milliseconds(stretch.length) - whole_use.watched_ms, 0) if stretch else 0,

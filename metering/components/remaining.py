@@ -19,11 +19,12 @@ _HALF = Fraction(1, 2)
 class Remaining:
     """What is left until the rated life, in the component's unit of use.
 
-    `on_mix` goes on as over the whole life so far, `lately` as in the recent stretch; None where that pace cannot be
-    told. `earliest` to `latest` is the band: from the rated life with every doubt against the component and the
-    quicker pace, to the median life (where lives scatter in a known way; else the rated one) with every doubt for it
-    and the slower pace. `earliest` is None where unknown load leaves no bound. `survive` is the share of a population
-    that gets as far as this component has; None where lives' scatter is not known.
+    `on_mix` goes on as over the whole life so far, `lately` as in the recent stretch, both from the least that is
+    certain to be used; None where that pace cannot be told. `earliest` to `latest` is the band: from the rated life
+    with every doubt against the component and the quicker pace, to the median life (where lives scatter in a known
+    way; else the rated one) with every doubt for it and the slower pace. `earliest` is None where unknown load leaves
+    no bound. `survive` is the share of a population that gets as far as this component has; None where lives' scatter
+    is not known.
     """
 
     on_mix: Fraction | None
@@ -40,8 +41,8 @@ def remaining(parameters: Parameters, whole: Worn, since_fitted: Worn, recent: W
     beta = slope(parameters)
     median = Fraction(life.share_at(_HALF, beta)) if beta else Fraction(1)
     return Remaining(
-        on_mix=life.remaining(whole.share, mix) if mix else None,
-        lately=life.remaining(whole.share, late) if late else None,
+        on_mix=life.remaining(whole.least, mix) if mix else None,
+        lately=life.remaining(whole.least, late) if late else None,
         earliest=life.remaining(whole.most, max(paces)) if paces and whole.most is not None else None,
         latest=life.remaining(whole.least, min(paces), median) if paces else None,
         survive=life.reliability(_decimal(whole.share), beta) if beta else None,

@@ -1,6 +1,6 @@
 """What is said of a component in a file, a form or a request, as a value: checked before anything is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from metering.components.fields import ComponentRefused, Field, Problem, read, r
 from metering.components.parameters import Kind, Parameters, kind_named
 
 LONGEST_NAME, LONGEST_WHY = 60, 300
+NO_MOMENT = "write a moment with its offset, such as 2026-03-01T08:00:00+01:00"
 _FIRST_YEAR, _END_YEAR = 1970, 2200
 _USED = Field("used_share", "Life used before", "0 for a new piece, at most 1", most=Decimal(1), default="0")
 _KNOWN = ("name", "kind", "parameters", "valid_from", "fitted_at", "serial", "used_share", "why")
@@ -44,34 +45,44 @@ def told(given: object) -> Told:
     if not isinstance(given, dict):
         raise refusal("", "write a component with name, kind, valid_from and parameters")
     problems = [Problem(str(name)[:40], "is not known here; take it out") for name in given if name not in _KNOWN]
-    read_so_far: dict[str, Any] = {}
-    for name, reader in (
-        ("name", lambda: plain_text("name", given.get("name"), LONGEST_NAME, needed=True)),
-        ("kind", lambda: kind_named(given.get("kind"))),
-        ("valid_from", lambda: moment("valid_from", given.get("valid_from"))),
-        ("fitting", lambda: fitting(given) if given.get("fitted_at") not in (None, "") else _no_fitting(given)),
-        ("why", lambda: plain_text("why", given.get("why"), LONGEST_WHY)),
-    ):
-        try:
-            read_so_far[name] = reader()
-        except ComponentRefused as refused:
-            problems += refused.problems
-    try:
-        if "kind" in read_so_far:
-            read_so_far["parameters"] = Parameters.of(read_so_far["kind"], _parameters(given))
-    except ComponentRefused as refused:
-        problems += refused.problems
+    found = _every(
+        problems,
+        name=lambda: plain_text("name", given.get("name"), LONGEST_NAME, needed=True),
+        kind=lambda: kind_named(given.get("kind")),
+        valid_from=lambda: moment("valid_from", given.get("valid_from")),
+        fitting=lambda: fitting(given) if given.get("fitted_at") not in (None, "") else _no_fitting(given),
+        why=lambda: plain_text("why", given.get("why"), LONGEST_WHY),
+    )
+    if "kind" in found:
+        found |= _every(problems, parameters=lambda: Parameters.of(found["kind"], _parameters(given)))
     if problems:
         raise ComponentRefused(problems)
-    return Told(**read_so_far)
+    return Told(**found)
 
 
 def fitting(given: Mapping[str, object]) -> Fitting:
     """The piece that was fitted, from `fitted_at`, `serial` and `used_share`. Raises ComponentRefused."""
-    at = moment("fitted_at", given.get("fitted_at"))
-    serial = plain_text("serial", given.get("serial"), LONGEST_NAME)
-    used = read({"used_share": given.get("used_share")}, (_USED,))["used_share"]
-    return Fitting(at, serial, used if isinstance(used, Decimal) else Decimal(0))
+    problems: list[Problem] = []
+    found = _every(
+        problems,
+        at=lambda: moment("fitted_at", given.get("fitted_at")),
+        serial=lambda: plain_text("serial", given.get("serial"), LONGEST_NAME),
+        used_share=lambda: read({"used_share": given.get("used_share")}, (_USED,))["used_share"],
+    )
+    if problems:
+        raise ComponentRefused(problems)
+    return Fitting(**found)
+
+
+def _every(problems: list[Problem], **readers: Callable[[], object]) -> dict[str, Any]:
+    """What each reader gives; what is refused goes to `problems`, so that all of it is told at once."""
+    found = {}
+    for name, reader in readers.items():
+        try:
+            found[name] = reader()
+        except ComponentRefused as refused:
+            problems += refused.problems
+    return found
 
 
 def moment(name: str, said: object) -> datetime:
@@ -82,7 +93,7 @@ def moment(name: str, said: object) -> datetime:
         except ValueError:
             said = None
     if not isinstance(said, datetime) or said.tzinfo is None or not _FIRST_YEAR <= said.year < _END_YEAR:
-        raise refusal(name, "write a moment with its offset, such as 2026-03-01T08:00:00+01:00")
+        raise refusal(name, NO_MOMENT)
     return said
 
 

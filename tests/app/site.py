@@ -26,6 +26,9 @@ from billing.capacity.book import book
 from billing.capacity.lease import Lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.invoice import Invoice
+from metering.components.file import EXAMPLE, read_components
+from metering.components.record import Teller, set_component
+from metering.components.store import ComponentStore
 from metering.parties.party import Organisation, UserAccount, UserRole, user_id
 from metering.parties.password import hash_password
 from metering.parties.store import PartyStore
@@ -143,6 +146,10 @@ def _fill(database: Database) -> tuple[Shop, Lease, Lease, Organisation, Invoice
             )
             assert not hasattr(done, "reason"), done
     shop.ingest(seal_life(shop, dict.fromkeys(_worked(start, now), running()), Period(start, now)), now=clock.now())
+    with database.transaction(Role.WORKER) as session:
+        teller = Teller(MeteringStore(session).machine(shop.meter.machine_id), "maker", clock.now())
+        for each in read_components(EXAMPLE.read_bytes()):
+            set_component(each, teller=teller, store=ComponentStore(session))
     drafts = closing.close(database, Period(start, start + timedelta(days=1)), now=clock.now()).invoices
     mine = next(draft for draft in drafts if draft.buyer.id == shop.sme.id)
     (issued,) = closing.issue(database, [mine.id], now=clock.now())

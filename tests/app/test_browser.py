@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from billing.invoicing.invoice import Status
+from metering.components.component import component_id
 from sandbox.bank import Line, statement
 from tests.app.site import PASSWORD, Site, address_of
 from tests.peers import chromium, needs_axe, needs_chromium, node_package
@@ -102,12 +103,17 @@ def test_finance_matches_a_bank_line_that_names_no_invoice_exactly(page: Page, s
 def test_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> None:
     invoice, machine = f"/invoices/{site.issued.id}", f"/completeness/{site.lease.machine_id}"
     meter = f"/meters/{site.lease.meter_id}"
+    place = f"/machines/{site.lease.machine_id}"
+    wear, part = f"{place}/wear", f"{place}/components/{component_id(site.lease.machine_id, 'ball screw X')}"
     pages = {
         "maker": [
             "/maker",
             "/invoices",
             "/completeness",
             machine,
+            wear,
+            part,
+            f"{place}/components/new?kind=ball_screw",
             f"{meter}/usage?known_on=2020-01-01",
             f"{meter}/readings/9",
             f"{meter}/sessions",

@@ -177,16 +177,16 @@ def test_over_http(shop: Shop) -> None:
         "parameters": {"axis": "X", "rating_n": 25000.5, "lead_mm": "10", "duty": [[3000, 500, 20]]},
     }
     with client(shop) as http:
-        done = http.post(f"{path}/components", json=said)
+        done = http.post(f"{path}/components/set", json=said)
         assert done.status_code == 200, done.text
         assert done.json()["recorded"] == [1, 2]
         assert done.json()["entries"][0]["parameters"]["rating_n"] == "25000.5"
-        assert http.post(f"{path}/components", json=said).json()["recorded"] == []
+        assert http.post(f"{path}/components/set", json=said).json()["recorded"] == []
         entries = f"{path}/components/{done.json()['component']}/entries"
         piece = {"what": "fitted", "fitted_at": "2026-05-10T00:00:00Z", "serial": "X-2", "why": "backlash"}
         assert http.post(entries, json=piece).json()["recorded"] == [3]
         assert http.post(entries, json={"what": "withdrawn", "withdraws": 3, "why": "no"}).json()["recorded"] == [4]
-        wrong = http.post(f"{path}/components", json={**said, "parameters": {"axis": "X"}})
+        wrong = http.post(f"{path}/components/set", json={**said, "parameters": {"axis": "X"}})
         assert wrong.status_code == 422
         assert [each["field"] for each in wrong.json()["fields"]] == ["rating_n", "lead_mm", "duty"]
         for body in ({"what": "fitted"}, {"what": "else"}, [], {"what": "withdrawn", "withdraws": True}):
@@ -201,7 +201,7 @@ def test_over_http(shop: Shop) -> None:
         assert http.get(f"{path}/wear", params={"start": "soon"}).status_code == 400
     with client(shop, outsider=True) as http:
         assert http.get(f"{path}/wear").status_code == 404
-        assert http.post(f"{path}/components", json=said).status_code == 404
+        assert http.post(f"{path}/components/set", json=said).status_code == 404
     with client(shop, "finance") as http:
         assert http.get(f"{path}/wear").status_code == 403
 

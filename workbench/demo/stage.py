@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from machine_agents.accrual import Policy
 from machine_agents.model import write_recording
 from machine_agents.recording import read_recording
 from machine_agents.recording_text import Header
+from metering.components.file import read_components
+from metering.components.record import Teller, set_component
+from metering.components.store import ComponentStore
 from metering.enrol import Invitation, invite
 from metering.machine import Machine, machine_id
 from metering.parties.store import PartyStore
@@ -35,6 +38,7 @@ from metering.store import MeteringStore
 from workbench.demo import scenario
 from workbench.demo.processes import DemoFailed, Processes, free_port
 
+COMPONENTS_FILE = Path(__file__).with_name("components.toml")
 METER_SERIAL = "SPS-0001"
 OPCUA_USER = "spindleshare"
 CARD_KEY = "sk_test_demo"
@@ -170,7 +174,15 @@ def _lay_out(database: Database, month: Month) -> Invitation:
         scenario.add_people(stores.parties, now=moment)
         invitation = invite(machine, METER_SERIAL, store=stores.metering, now=moment)
         scenario.lay_out(stores, month.period, machine=machine, meter=invitation.meter, now=moment)
+        _tell_components(ComponentStore(session), machine, month.period.start, now=moment)
     return invitation
+
+
+def _tell_components(store: ComponentStore, machine: Machine, fitted_at: datetime, *, now: datetime) -> None:
+    """What of the machine wears, all of it new at the beginning of the month."""
+    teller = Teller(machine, scenario.MAKER_LOGIN.name, now)
+    for each in read_components(COMPONENTS_FILE.read_bytes()):
+        set_component(replace(each, valid_from=fitted_at), teller=teller, store=store)
 
 
 def _start_card_sandbox(plan: Plan, processes: Processes) -> str:

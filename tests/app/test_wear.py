@@ -22,6 +22,7 @@ from app.cli import application
 from app.database import Database, Role
 from app.security import Viewer
 from app.settings import Settings
+from billing.capacity.machine_use import MachineUse
 from billing.capacity.measure import measure
 from billing.capacity.store import LeasingStore
 from billing.pricing.rating import rate
@@ -104,7 +105,9 @@ def billed_wear_hours(shop: Shop) -> Fraction:
     with shop.database.transaction(Role.WORKER) as session:
         usage = MeteringStore(session).usage(shop.meter.id, MAY)
         bookings = LeasingStore(session).bookings_of_machine(shop.meter.machine_id, MAY)
-    lines = rate(worked_tariff(), measure(lease, MAY, usage=usage, bookings=bookings, facts=())).lines
+    lines = rate(
+        worked_tariff(), measure(lease, MAY, uses=[MachineUse(lease.machine_id, usage, bookings)], facts=())
+    ).lines
     (quantity,) = (line.quantity for line in lines if line.unit == "WH")
     return Fraction(quantity or 0)
 

@@ -108,7 +108,8 @@ def _idle_until(state: AccrualState, policy: Policy) -> int:
 
     A machine of which no spindle is known could be cutting whenever its program runs.
     """
-    if state.turning or state.values.get("power") is False:
+    turning = any(spindle.turning for spindle in state.spindles.values())
+    if turning or state.values.get("power") is False:
         return 0
     if state.values.get("execution") == "active":
         return FOR_EVER if any(spindle.known for spindle in state.spindles.values()) else 0

@@ -1,18 +1,20 @@
 """Wear on the service's database: a machine's components, and whose use wore them, by the quarter hours of the bill."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.database import Session
-from billing.capacity.attribution import attribute
+from billing.capacity.booking import Booking
+from billing.capacity.machine_use import MachineUse, divided, each_once
 from billing.capacity.store import LeasingStore
 from metering.components.component import History
 from metering.components.measure import ComponentWear, Found, measure_wear, worn_by
 from metering.components.store import ComponentStore
 from metering.components.use import Use
+from metering.fitting import Fitting
 from metering.machine import Machine
 from metering.parties.store import PartyStore
 from metering.period import Period
@@ -83,19 +85,18 @@ def wear_of(session: Session, machine: Machine, asked: Asked, *, usual: timedelt
     """The machine's wear. Without an end it is that of the newest reading; `usual` is the period's length without a
     start (None: since the first piece was fitted). Raises UnreadableMoment, PeriodError."""
     store, metering = ComponentStore(session), MeteringStore(session)
-    meters = metering.meters(machine.id)
-    ids = [meter.id for meter in meters]
     known_at = end_of(asked.known_on, machine.zone) if asked.known_on else None
+    places = tuple(_places(metering, machine, known_at))
+    meters = [fitted for place in places for fitted in place]
+    ids = [fitted.meter.id for fitted in meters]
     end = moment_in(asked.end, machine.zone) if asked.end else store.measured_until(ids, known_at=known_at) or now
     start = moment_in(asked.start, machine.zone) if asked.start else _start(store.histories(machine.id), end, usual)
     period = Period(start, end)
-    found = measure_wear(machine.id, period, meters=ids, store=store, known_at=known_at)
-    groups: dict[_Who, list[Usage]] = {}
-    for meter_id in ids if found else ():
-        _attribute(session, machine, metering.usage(meter_id, period, known_at=known_at), period, known_at, groups)
-    names = _names(session, machine, groups)
+    found = measure_wear(machine.id, period, meters=meters, store=store, known_at=known_at)
+    groups = _groups(session, machine, places, period, known_at) if found else {}
+    names = _names(session, groups)
     components = tuple((each, tuple(_shares(each.history, period, groups, names))) for each in found)
-    return MachineWear(machine, period, known_at, components, store.use(ids, period, known_at=known_at))
+    return MachineWear(machine, period, known_at, components, store.use(meters, period, known_at=known_at))
 
 
 def moment_in(text: str, zone: str) -> datetime:
@@ -125,31 +126,53 @@ def _start(histories: Iterable[History], end: datetime, usual: timedelta | None)
     return min([*(start for start in fitted if start < end), end - timedelta(days=1)])
 
 
-def _attribute(
-    session: Session,
-    machine: Machine,
-    rows: Sequence[Usage],
-    period: Period,
-    known_at: datetime | None,
-    groups: dict[_Who, list[Usage]],
-) -> None:
+def _places(metering: MeteringStore, machine: Machine, known_at: datetime | None) -> Iterator[list[Fitting]]:
+    """The machine's meters by place: one that was replaced with those that took its place, each in its time."""
+    seen: set[UUID] = set()
+    for meter in metering.meters(machine.id):
+        if meter.id not in seen:
+            place = metering.fittings(meter.id, known_at=known_at)
+            seen.update(fitted.meter.id for fitted in place)
+            yield place
+
+
+def _groups(
+    session: Session, machine: Machine, places: Iterable[list[Fitting]], period: Period, known_at: datetime | None
+) -> dict[_Who, list[Usage]]:
     """As `close_period` attributes use, so that whose wear it is and whose bill it is are the same quarter hours."""
-    given = attribute(rows, LeasingStore(session).bookings_of_machine(machine.id, period, known_at=known_at))
-    for entry in given.bookings:
-        if entry.usage:
-            groups.setdefault(entry.booking.lease_id, []).extend(entry.usage)
-    for key, rest in ((OUTSIDE, given.outside), (IDLE, given.idle)):
-        if rest:
-            groups.setdefault(key, []).extend(rest)
+    leasing, metering = LeasingStore(session), MeteringStore(session)
+    bookings = leasing.bookings_of_machine(machine.id, period, known_at=known_at)
+    parted = divided([*bookings, *_elsewhere(leasing, machine, bookings, period, known_at)])
+    groups: dict[_Who, list[Usage]] = {}
+    for place in places:
+        rows = metering.place_usage(place[0].meter.id, period, known_at=known_at)
+        given = MachineUse(machine.id, rows, bookings).attribution(parted)
+        for entry in given.bookings:
+            if entry.usage:
+                groups.setdefault(entry.booking.lease_id, []).extend(entry.usage)
+        for key, rest in ((OUTSIDE, given.outside), (IDLE, given.idle)):
+            if rest:
+                groups.setdefault(key, []).extend(rest)
+    return groups
 
 
-def _names(session: Session, machine: Machine, groups: Iterable[_Who]) -> dict[_Who, str]:
-    parties = PartyStore(session)
+def _elsewhere(
+    leasing: LeasingStore, machine: Machine, bookings: Iterable[Booking], period: Period, known_at: datetime | None
+) -> Iterator[Booking]:
+    """Bookings of the same leases on other machines, which they were swapped from or to."""
+    leases = [leasing.lease(lease_id) for lease_id in {booking.lease_id for booking in bookings}]
+    for on in leasing.machines_of_all(leases, known_at=known_at).values():
+        for place in each_once(on):
+            if place.machine_id != machine.id:
+                yield from leasing.bookings_of_machine(place.machine_id, period, known_at=known_at)
+
+
+def _names(session: Session, groups: Iterable[_Who]) -> dict[_Who, str]:
+    leasing, parties = LeasingStore(session), PartyStore(session)
     names: dict[_Who, str] = {OUTSIDE: "outside any booking", IDLE: "idle"}
-    wanted = {key for key in groups if isinstance(key, UUID)}
-    for lease in LeasingStore(session).leases(machine_id=machine.id) if wanted else ():
-        if lease.id in wanted:
-            names[lease.id] = parties.organisation(lease.lessee_id).name
+    for key in groups:
+        if isinstance(key, UUID):
+            names[key] = parties.organisation(leasing.lease(key).lessee_id).name
     return names
 
 

@@ -13,6 +13,7 @@ from metering.components.models import CannotSay, Worn, wear
 from metering.components.remaining import Remaining, remaining
 from metering.components.store import ComponentStore
 from metering.components.use import Use, use_of
+from metering.fitting import Fitting
 from metering.period import Period, milliseconds, quarter_start
 from metering.usage import Usage
 
@@ -59,7 +60,7 @@ def measure_wear(
     machine_id: UUID,
     period: Period,
     *,
-    meters: Sequence[UUID],
+    meters: Sequence[Fitting],
     store: ComponentStore,
     known_at: datetime | None = None,
 ) -> list[ComponentWear]:

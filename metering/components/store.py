@@ -12,6 +12,7 @@ from metering.components.parameters import Kind, Parameters
 from metering.components.sums import KNOWN_NOW, KNOWN_THEN, LACKING, NEWEST, REGISTERS, SPECTRUM, WATCHED
 from metering.components.tables import ComponentEntryRow, ComponentRow
 from metering.components.use import UnknownLoad, Use
+from metering.fitting import Fitting
 from metering.layout import Layout
 from metering.period import Period
 from metering.tables import MeterRow
@@ -63,15 +64,23 @@ class ComponentStore:
         ).scalar()
         return found if isinstance(found, datetime) else None
 
-    def use(self, meters: Iterable[UUID], period: Period, *, known_at: datetime | None = None) -> Use:
-        """The sums of the quarter hours that begin in `period`, over these meters, as known now or at a past moment."""
+    def use(self, meters: Iterable[Fitting], period: Period, *, known_at: datetime | None = None) -> Use:
+        """The sums of the quarter hours that begin in `period`, over these meters, each in its time on the machine; as
+        known now or at a past moment."""
         whole = Use()
         for meter in meters:
             whole += self._use_of(meter, period, known_at)
         return whole
 
-    def _use_of(self, meter: UUID, period: Period, known_at: datetime | None) -> Use:
-        bound = {"meter": meter, "start": period.start, "end": period.end, "known_at": known_at}
+    def _use_of(self, fitted: Fitting, period: Period, known_at: datetime | None) -> Use:
+        bound = {
+            "meter": fitted.meter.id,
+            "since": fitted.since,
+            "until": fitted.until,
+            "start": period.start,
+            "end": period.end,
+            "known_at": known_at,
+        }
 
         def rows(statement: str, **more: object) -> Sequence[Sequence[int | None]]:
             filled = text(statement.format(known=_known(known_at)))
@@ -80,7 +89,7 @@ class ComponentStore:
         registers, cells = rows(REGISTERS), rows(SPECTRUM)
         ((watched, substitute),) = rows(WATCHED)
         # After the sums: a layout only grows, so the later one fits them.
-        layout = self._layout(meter)
+        layout = self._layout(fitted.meter.id)
         lacking = {part: _lacking(rows(LACKING, **places)) for part, places in _places(layout) if registers}
         return Use(
             {layout.codes[(place or 1) - 1]: grown or 0 for place, grown in registers},

@@ -9,7 +9,9 @@ from metering.spectrum import SPEED_STEP_PER_MIN
 
 KNOWN_NOW = "superseded_at IS NULL"
 KNOWN_THEN = "recorded_at <= :known_at AND (superseded_at IS NULL OR superseded_at > :known_at)"
-_ROWS = "FROM usage WHERE meter_id = :meter AND starts_at >= :start AND starts_at < :end AND {known}"
+# A meter's quarter hours count while it is on the machine: see metering.fitting.
+_FITTED = "until_at > coalesce(:since, '-infinity') AND from_at < coalesce(:until, 'infinity')"
+_ROWS = f"FROM usage WHERE meter_id = :meter AND starts_at >= :start AND starts_at < :end AND {_FITTED} AND {{known}}"
 # A stored cell is the spindle's place above 17 bits of the cell's key, whose upper part is the speed class.
 _SPEED = f"((cell & 131071) >> 8) * {SPEED_STEP_PER_MIN}"
 _DOUBT = SPEED_STEP_PER_MIN // 2

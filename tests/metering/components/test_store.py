@@ -9,17 +9,20 @@ from fractions import Fraction
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
-from app.database import Database, Role
+from app.database import Database, Role, Session
 from metering.components.fields import ComponentRefused
 from metering.components.measure import ComponentWear, measure_wear
 from metering.components.models import Worn
 from metering.components.record import Recorded, Teller, fit, set_component, withdraw
 from metering.components.store import ComponentStore
-from metering.components.told import Fitting, Told, told
+from metering.components.told import Fitting as Piece
+from metering.components.told import Told, told
 from metering.components.use import UnknownLoad, Use, use_of
+from metering.fitting import Fitting
 from metering.machine import meter_id
 from metering.period import Period
 from metering.reading import Reading
+from metering.replace_meter import replace_meter
 from metering.spectrum import Cell
 from metering.store import MeteringStore
 from tests.metering.builders import LESSEE, MAKER, NOW, START, Box, add_parties, chain_of, enrolled_box, reading, texts
@@ -55,9 +58,15 @@ def tell(database: Database, box: Box, said: Told, *, now: datetime = NOW) -> Re
 
 
 def measured(database: Database, box: Box, *, known_at: datetime | None = None) -> ComponentWear:
-    with telling(database, box) as (teller, store):
-        (found,) = measure_wear(teller.machine.id, DAY, meters=[METER], store=store, known_at=known_at)
+    with database.transaction(Role.APP, party=MAKER) as session:
+        machine, store = MeteringStore(session).meter(METER).machine_id, ComponentStore(session)
+        (found,) = measure_wear(machine, DAY, meters=place(session), store=store, known_at=known_at)
     return found
+
+
+def place(session: Session) -> list[Fitting]:
+    """The meter with those that replaced it."""
+    return MeteringStore(session).fittings(METER)
 
 
 def share(found: ComponentWear) -> Fraction:
@@ -88,10 +97,10 @@ def test_a_change_says_why_and_a_kind_does_not_change(database: Database, box: B
 
 def test_pieces_are_fitted_in_the_past_once_and_taken_back_with_a_reason(database: Database, box: Box) -> None:
     component = tell(database, box, described()).history.component.id
-    piece = Fitting(START + timedelta(hours=2), "B-2", Decimal(0))
+    piece = Piece(START + timedelta(hours=2), "B-2", Decimal(0))
     with telling(database, box) as (teller, store):
         with pytest.raises(ComponentRefused, match="future"):
-            fit(component, Fitting(NOW + timedelta(days=1), "", Decimal(0)), "planned", teller=teller, store=store)
+            fit(component, Piece(NOW + timedelta(days=1), "", Decimal(0)), "planned", teller=teller, store=store)
         with pytest.raises(ComponentRefused, match="why"):
             fit(component, piece, " ", teller=teller, store=store)
         (entry,) = fit(component, piece, "noisy", teller=teller, store=store).new
@@ -157,16 +166,35 @@ def test_the_databases_sums_are_the_definitions(database: Database, box: Box) ->
         with database.transaction(Role.APP, party=MAKER) as session:
             for known_at in (None, late, NOW - timedelta(days=30)):
                 rows = MeteringStore(session).usage(METER, period, known_at=known_at)
-                assert lean(ComponentStore(session).use([METER], period, known_at=known_at)) == lean(use_of(rows))
+                assert lean(ComponentStore(session).use(place(session), period, known_at=known_at)) == lean(
+                    use_of(rows)
+                )
     with database.transaction(Role.APP, party=MAKER) as session:
         store = ComponentStore(session)
-        whole = store.use([METER], DAY)
+        whole = store.use(place(session), DAY)
         assert store.measured_until([METER]) == rest[-1].device_time
         assert store.measured_until([]) is None
     assert whole.unknown_load["S2"].most is None
     assert 0 < whole.unknown_load["S1"].ms < whole.deltas["spindle_on.S1"] / 2
     assert 0 < whole.unknown_load["S1"].least < (whole.unknown_load["S1"].most or 0)
     assert whole.unproven_ms == 100 * 23
+
+
+def test_a_replaced_meter_counts_for_its_time_on_the_machine(database: Database, box: Box) -> None:
+    """The box went on in a drawer: what it counted after it was taken off is no use of the machine."""
+    box.send(database, texts(chain_of(box, [reading(number) for number in range(1, 13)], per_record=6)))
+    at = START + timedelta(minutes=67)
+    with database.transaction(Role.APP, party=MAKER) as session:
+        before = ComponentStore(session).use(place(session), DAY)
+    with database.transaction(Role.WORKER) as session:
+        metering = MeteringStore(session)
+        replace_meter(metering.meter(METER), "SM-9", at=at, reason="new controller", store=metering, now=NOW)
+    with database.transaction(Role.APP, party=MAKER) as session:
+        after = ComponentStore(session).use(place(session), DAY)
+        counted = use_of(MeteringStore(session).place_usage(METER, DAY))
+    assert lean(after) == lean(counted)
+    assert 0 < after.deltas["spindle_on.S1"] < before.deltas["spindle_on.S1"]
+    assert after.watched_ms == 5 * 900_000
 
 
 def lean(use: Use) -> Use:
@@ -184,5 +212,5 @@ def test_a_machine_of_nobody_has_no_components(database: Database, box: Box) -> 
     assert box.agent.meter_id == METER
     with telling(database, box) as (teller, store):
         assert store.histories(teller.machine.id) == []
-        assert store.use([METER], Period(datetime(2020, 1, 1, tzinfo=UTC), START)) == Use()
-        assert measure_wear(teller.machine.id, DAY, meters=[METER], store=store) == []
+        assert store.use([], Period(datetime(2020, 1, 1, tzinfo=UTC), START)) == Use()
+        assert measure_wear(teller.machine.id, DAY, meters=[], store=store) == []

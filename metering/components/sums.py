@@ -10,7 +10,10 @@ from metering.spectrum import SPEED_STEP_PER_MIN
 KNOWN_NOW = "superseded_at IS NULL"
 KNOWN_THEN = "recorded_at <= :known_at AND (superseded_at IS NULL OR superseded_at > :known_at)"
 # A meter's quarter hours count while it is on the machine: see metering.fitting.
-_FITTED = "until_at > coalesce(CAST(:since AS timestamptz), '-infinity') AND from_at < coalesce(CAST(:until AS timestamptz), 'infinity')"
+_FITTED = (
+    "until_at > coalesce(CAST(:since AS timestamptz), '-infinity') "
+    "AND from_at < coalesce(CAST(:until AS timestamptz), 'infinity')"
+)
 _ROWS = f"FROM usage WHERE meter_id = :meter AND starts_at >= :start AND starts_at < :end AND {_FITTED} AND {{known}}"
 # A stored cell is the spindle's place above 17 bits of the cell's key, whose upper part is the speed class.
 _SPEED = f"((cell & 131071) >> 8) * {SPEED_STEP_PER_MIN}"

@@ -1,6 +1,7 @@
 """`python -m machine_agents`: run an agent, look what a machine offers, play a recording as if it were a machine."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -157,7 +158,8 @@ def _leave(error: Exception) -> NoReturn:
     ]
     for kinds, exit_status in statuses:
         if isinstance(error, kinds):
-            typer.echo(f"machine_agents: {str(error) or type(error).__name__}", err=True)
+            with contextlib.suppress(OSError):  # the full disk that it is about may be the log's too
+                typer.echo(f"machine_agents: {str(error) or type(error).__name__}", err=True)
             raise typer.Exit(exit_status) from None
     raise error
 

@@ -78,7 +78,7 @@ class Courier:
             except (Refused, BadSecret) as refused:
                 self._wait = self._config.retry_max_seconds
                 await self._failed("not enrolled", str(refused))
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, NotStored) as error:
                 await self._failed("not enrolled", _why(error))
 
     async def run(self, spool: Spool, token: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from machine_agents.delivery import NotStored
 from metering.ocmf import PrivateKey, new_key, private_from_pem, private_to_pem, public_from_pem
 
 KEY_FILE = "agent-key.pem"
@@ -69,7 +70,16 @@ def first_line(path: Path, what: str) -> str:
 
 
 def write_secret(path: Path, content: bytes) -> None:
-    """Write the whole file or nothing, readable by its owner only, on the disk when it returns."""
+    """Write the whole file or nothing, readable by its owner only, on the disk when it returns; else NotStored."""
+    try:
+        _write_whole(path, content)
+    except OSError as error:
+        raise NotStored(
+            f"{path} cannot be written: {error.strerror}; the agent needs room and the right to write"
+        ) from error
+
+
+def _write_whole(path: Path, content: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

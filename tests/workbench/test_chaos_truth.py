@@ -42,7 +42,7 @@ def test_the_plans_of_two_hundred_seeds_hold_every_kind_of_fault() -> None:
     uploads = {one.what for each in plans for one in each.uploads}
     assert {"duplicate", "duplicate at once", "reorder", "delay", "stall", "half-open", "cut inside"} <= uploads
     actions = {rule.action for each in plans for life in each.lives[AGENT] for rule in life.rules}
-    assert actions == {"kill", "enospc", "eio", "clock"}
+    assert actions == {"kill", "enospc", "eio", "delay", "clock"}
     assert all(life.rules[0].action == "kill" for each in plans for life in each.lives[AGENT])
 
 

@@ -1,6 +1,8 @@
 """The line between agent and machine: as the benches' proxy, and one whose far end may go without a word."""
 
 import asyncio
+import socket
+import struct
 
 from workbench.bench.faults.proxy import Proxy
 
@@ -29,11 +31,17 @@ class Link(Proxy):
         else:
             raise ValueError(f"no such fault of a line: {what}")
 
+    def reset(self) -> None:
+        for writer in self._writers:
+            _end_by_reset(writer)
+        super().reset()
+
     def mend(self) -> None:
         """As if nothing had been; but connections that were half open end now, as they do when an answer is a reset."""
         super().mend()
         self.delay_seconds = 0.0
         for writer in self._dead:
+            _end_by_reset(writer)
             writer.transport.abort()
         self._dead = set()
         self._mended.set()
@@ -50,3 +58,10 @@ class Link(Proxy):
         # One side closed; of a connection that is half open the other does not hear of it before it is mended.
         if writer in self._dead:
             await self._mended.wait()
+
+
+def _end_by_reset(writer: asyncio.StreamWriter) -> None:
+    """Let the other side see an error when it is closed, and not an orderly end."""
+    opened: socket.socket | None = writer.get_extra_info("socket")
+    if opened is not None and opened.fileno() >= 0:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,7 +1,8 @@
 """The machine's OPC UA server as a process: says what `truth` has for each moment, and keeps a journal of what it said.
 
-Run as `python -m workbench.chaos.machine FOLDER`, once more after each kill. The machine itself goes on meanwhile: its
-time is told by a clock that all starts share. The journal is what happened at the server, one line each, times in ms:
+Run as `python -m workbench.chaos.machine FOLDER`, once more after each kill. The machine itself goes on meanwhile, on a
+clock that all starts share; but it waits for an agent that is away for too long, so that on a slow computer too most of
+its life is seen. The journal is what happened at the server, one line each, times in ms:
 
     boot AT               a start, showing the values of that moment
     born SUBSCRIPTION AT  a subscription whose first values are those of AT
@@ -11,9 +12,12 @@ time is told by a clock that all starts share. The journal is what happened at t
 
 import asyncio
 import json
+import mmap
 import os
+import struct
 import sys
 import time
+from bisect import bisect_right
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +28,11 @@ from machine_agents.source_time import from_ms, to_ms
 from workbench.chaos import prepared
 from workbench.chaos.truth import START_MS, TICK_MS, Frame, Truth
 
-_LONGEST_NAP_SECONDS = 0.005
+_NAP_SECONDS = 0.005
+_AHEAD_TICKS = 24
+_CLOCK = "clock"
+_TIME = struct.Struct("<3d")
+"""Ticks that have passed, when that was on the monotonic clock, and the newest moment acknowledged, in ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +52,39 @@ class Order:
         return cls(**json.loads((folder / "order.json").read_text()))
 
 
-def began(folder: Path) -> float | None:
-    """When machine time began to run, on the monotonic clock; None before a first agent reads the machine."""
-    file = folder / "began"
-    return float(file.read_text()) if file.exists() else None
+def position(folder: Path) -> float:
+    """How many ticks of the machine's time have passed; zero until a first agent has read the machine."""
+    file = folder / _CLOCK
+    kept = file.read_bytes() if file.exists() else b""
+    return float(_TIME.unpack(kept)[0]) if len(kept) == _TIME.size else 0.0
 
 
 def journal(folder: Path) -> Path:
     return folder / "journal"
+
+
+@dataclass(slots=True)
+class _Clock:
+    """The machine's time in ticks: in memory that a file keeps, since at a system call it could be killed."""
+
+    pace_ms: int
+    _kept: mmap.mmap
+
+    @classmethod
+    def open(cls, folder: Path, pace_ms: int) -> "_Clock":
+        with (folder / _CLOCK).open("a+b") as file:
+            file.truncate(_TIME.size)
+            return cls(pace_ms, mmap.mmap(file.fileno(), _TIME.size))
+
+    def run(self, acked: int) -> int:
+        """Let time pass, up to a limit beyond the newest moment that was acknowledged (0: none yet). Now, in ms."""
+        at, seen, known = _TIME.unpack_from(self._kept)
+        now, acked = time.monotonic(), max(acked, int(known))
+        limit = (acked - START_MS) / TICK_MS + _AHEAD_TICKS if acked else 0.0
+        if seen:
+            at = max(at, min(at + (now - seen) * 1000 / self.pace_ms, limit))
+        _TIME.pack_into(self._kept, 0, at, now, float(acked))
+        return START_MS + int(at * TICK_MS)
 
 
 @dataclass(slots=True)
@@ -70,7 +103,7 @@ class _Showing:
         self._ready = ready
         self._fd = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._watched: dict[int, _Watched] = {}
-        self._at = 0
+        self._at = self._acked = 0
 
     def boot(self, frame: Frame) -> None:
         self._write(frame)
@@ -92,8 +125,8 @@ class _Showing:
         for subscription in list(self._subscriptions.values()):
             await subscription.push()
 
-    def look(self) -> bool:
-        """Note new subscriptions and acknowledgements; whether any was acknowledged yet."""
+    def look(self) -> int:
+        """Note new subscriptions and acknowledgements; the newest moment that was acknowledged, 0 for none."""
         for number, subscription in self._subscriptions.items():
             if number not in self._watched and subscription.offered:
                 self._watched[number] = _Watched(deque([(subscription.offered, self._at)]))
@@ -103,7 +136,7 @@ class _Showing:
                 del self._watched[number]
                 continue
             self._note_acknowledged(number, self._subscriptions[number])
-        return any(one.acked for one in self._watched.values())
+        return self._acked
 
     def _note_acknowledged(self, number: int, subscription: Subscription) -> None:
         one, settled = self._watched[number], subscription.settled
@@ -112,6 +145,7 @@ class _Showing:
             newest = one.offered.popleft()[1]
         if newest != one.acked:
             one.acked = newest
+            self._acked = max(self._acked, newest)
             self._say("acked", number, newest)
 
     def _dropped(self, number: int, one: _Watched, first: int, kept: int) -> None:
@@ -147,40 +181,17 @@ async def serve(folder: Path) -> None:
     truth = Truth(order.seed, order.ticks)
     ready.serve_at(order.port, folder / "pki")
     showing = _Showing(ready, journal(folder))
-    start = began(folder)
-    index = _due(truth.frames, order, start, 0)
+    clock, times = _Clock.open(folder, order.pace_ms), [frame.at for frame in truth.frames]
+    index = bisect_right(times, clock.run(0)) - 1
     showing.boot(truth.frames[index])
     await ready.server.start()
-    while start is None:
-        await asyncio.sleep(_LONGEST_NAP_SECONDS)
-        if showing.look():
-            start = _begin(folder)
     while True:
-        due = _due(truth.frames, order, start, index)
+        due = bisect_right(times, clock.run(showing.look())) - 1
         for frame in truth.frames[index + 1 : due + 1]:
             showing.show(frame)
         index = due
         await showing.push()
-        showing.look()
-        await asyncio.sleep(_LONGEST_NAP_SECONDS)
-
-
-def _begin(folder: Path) -> float:
-    start = time.monotonic()
-    file = folder / "began.new"
-    file.write_text(repr(start))
-    file.rename(folder / "began")
-    return start
-
-
-def _due(frames: list[Frame], order: Order, start: float | None, index: int) -> int:
-    """The newest frame whose moment has come, from `index` on."""
-    if start is None:
-        return index
-    passed_ms = (time.monotonic() - start) * 1000 / order.pace_ms * TICK_MS
-    while index + 1 < len(frames) and frames[index + 1].at - START_MS <= passed_ms:
-        index += 1
-    return index
+        await asyncio.sleep(_NAP_SECONDS)
 
 
 if __name__ == "__main__":

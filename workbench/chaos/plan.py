@@ -98,11 +98,11 @@ def plan(seed: int, ticks: int = TICKS) -> Plan:
         seed=seed,
         ticks=ticks,
         # Most servers keep enough for every outage of a run; some do not, and what they drop is a gap.
-        queue=chance.choice((10_000, 10_000, 10_000, 60, 25)),
+        queue=chance.choice((10_000, 10_000, 10_000, 40, 20)),
         clock_ms=chance.choice((0, 0, chance.randint(-_DAY_MS, _DAY_MS))),
         lives={
             AGENT: _agent_lives(chance),
-            SERVICE: _lives(chance, SERVICE, chance.choice((0, 1, 1, 2))),
+            SERVICE: _lives(chance, SERVICE, chance.choice((1, 1, 2))),
             MACHINE: _lives(chance, MACHINE, chance.choice((0, 0, 1))),
         },
         moments=tuple(sorted(_moments(chance, ticks), key=lambda one: one.tick)),
@@ -111,11 +111,11 @@ def plan(seed: int, ticks: int = TICKS) -> Plan:
 
 
 def _agent_lives(chance: random.Random) -> tuple[Life, ...]:
-    """Killed one to three times at a system call; in one of its lives the disk fills up, in one the clock is set."""
-    lives = list(_lives(chance, AGENT, chance.choice((1, 2, 2, 3))))
-    extras = [(chance.choice((0, 1, 1)), _full_disk), (chance.choice((0, 0, 1)), _step)]
-    for wanted, make in extras:
-        if wanted:
+    """Killed two or three times at a system call; in between the disk may be full or slow, and the clock be set."""
+    lives = list(_lives(chance, AGENT, chance.choice((2, 2, 3, 3))))
+    extras = (((0, 1, 1), _full_disk), ((0, 0, 1), _step), ((0, 0, 0, 1), _slow_disk))
+    for odds, make in extras:
+        if chance.choice(odds):
             index = chance.randrange(len(lives))
             lives[index] = Life((*lives[index].rules, make(chance)), lives[index].pause_ms)
     return tuple(lives)
@@ -144,6 +144,11 @@ def _full_disk(chance: random.Random) -> Rule:
         (("pwrite", "spool.sqlite-wal"), ("fdatasync", "spool.sqlite-wal"), ("write", "*"), ("create", "*"))
     )
     return Rule(action, call, site, _early(chance, 60), "before", chance.choice((1, 2, 5, 20)))
+
+
+def _slow_disk(chance: random.Random) -> Rule:
+    """A commit that takes long."""
+    return Rule("delay", "fdatasync", "spool.sqlite-wal", _early(chance, 100), "before", chance.randrange(100, 1_500))
 
 
 def _step(chance: random.Random) -> Rule:
@@ -181,4 +186,4 @@ def _uploads(chance: random.Random) -> tuple[Upload, ...]:
 def _amount(rule: Rule) -> str:
     if rule.action in ("enospc", "eio"):
         return f", {rule.argument} calls"
-    return f" by {rule.argument} ms" if rule.action == "clock" else ""
+    return f" by {rule.argument} ms" if rule.action in ("clock", "delay") else ""

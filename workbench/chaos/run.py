@@ -29,7 +29,7 @@ from workbench.chaos.uploads import UploadLine
 from workbench.demo.processes import free_port
 
 PACE_MS = 20
-_BEGIN_SECONDS = 90
+_TICK_SECONDS = 90
 _SETTLE_SECONDS = 90
 _LOOK_SECONDS = 0.1
 _TOLD = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # in order, or before it could see to that
@@ -89,8 +89,7 @@ class _Run:
 
     async def work(self) -> None:
         async with self._lines(), self._kept_going():
-            began = await self._begun()
-            await self._spoil(began)
+            await self._spoil()
             await self._settled()
             await self._programs[AGENT].stop()
             await self._programs[SERVICE].stop()
@@ -154,22 +153,21 @@ class _Run:
             wrong=_WRONG[name],
         )
 
-    async def _begun(self) -> float:
-        """When the machine's time began to run: with the first agent that reads it."""
-        deadline = time.monotonic() + _BEGIN_SECONDS
-        while (began := machine.began(self._own.folder / MACHINE)) is None:
-            self._check(deadline, "no agent came to read the machine")
-            await asyncio.sleep(_LOOK_SECONDS / 5)
-        return began
-
-    async def _spoil(self, began: float) -> None:
+    async def _spoil(self) -> None:
         """Do what the plan has for each tick, until the machine stands still."""
         lasting: list[asyncio.Task[None]] = []
         for moment in self._plan.moments:
-            await asyncio.sleep(began + moment.tick * PACE_MS / 1000 - time.monotonic())
+            await self._tick(moment.tick)
             lasting.append(asyncio.create_task(self._do(moment)))
-        await asyncio.sleep(began + self._plan.ticks * PACE_MS / 1000 - time.monotonic())
+        await self._tick(self._plan.ticks)
         await asyncio.gather(*lasting)
+
+    async def _tick(self, number: int) -> None:
+        """Wait until the machine has come so far: its time stands still while no agent reads it."""
+        deadline = time.monotonic() + _TICK_SECONDS
+        while machine.position(self._own.folder / MACHINE) < number:
+            self._check(deadline, f"the machine waits for an agent before tick {number}")
+            await asyncio.sleep(_LOOK_SECONDS / 20)
 
     async def _do(self, moment: Moment) -> None:
         seconds, kind = moment.length_ms / 1000, f"{moment.what} {moment.target}"

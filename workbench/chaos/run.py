@@ -7,7 +7,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from workbench.chaos.link import Link
 from workbench.chaos.machine import Order
 from workbench.chaos.oracle import Verdict
 from workbench.chaos.plan import AGENT, MACHINE, SERVICE, Moment, Plan
-from workbench.chaos.shim import Rule, Shim
+from workbench.chaos.shim import ERRORS, Rule, Shim
 from workbench.chaos.stage import Home, Stage, home
 from workbench.chaos.supervised import Program
 from workbench.chaos.truth import Truth
@@ -207,15 +207,16 @@ class _Run:
             raise _NotSettled("; ".join([what, *broken, f"the agent says {stand}"]))
 
 
-def _agent_is_wrong(status: int, said: str) -> bool:
-    """It may end when it is told to, and at a start on a disk that cannot be written; nothing else."""
-    return status not in _TOLD and not (status == _FOLDER and "cannot be used" in said)
+def _agent_is_wrong(status: int, hits: Sequence[Rule]) -> bool:
+    """It may end when it is told to, and where its disk could not be written to; by no other status."""
+    disk_failed = any(hit.action in ERRORS for hit in hits)
+    return status not in _TOLD and not (status == _FOLDER and disk_failed)
 
 
 _WRONG = {
     AGENT: _agent_is_wrong,
-    SERVICE: lambda status, said: status not in (*_TOLD, _PROBLEM),
-    MACHINE: lambda status, said: True,
+    SERVICE: lambda status, hits: status not in (*_TOLD, _PROBLEM),
+    MACHINE: lambda status, hits: True,
 }
 
 

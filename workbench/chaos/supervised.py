@@ -15,14 +15,15 @@ _LOOK_SECONDS = 0.01
 _RESTART_SECONDS = 0.2
 
 
-def _never_by_itself(status: int, said: str) -> bool:
+def _never_by_itself(status: int, hits: Sequence[Rule]) -> bool:
     return True
 
 
 @dataclass(slots=True)
 class Program:
-    """`name` as `python -m module arguments`. `wrong` says of an exit status and the log's last line, where nobody
-    killed it, whether that must not happen: then it is not started again, and `broken` says why."""
+    """`name` as `python -m module arguments`. `wrong` says of an exit status and the calls at which there was a fault
+    in this life, where nobody killed it, whether that must not happen: then it is not started again, and `broken` says
+    why."""
 
     name: str
     module: str
@@ -32,7 +33,7 @@ class Program:
     folder: Path
     lives: Sequence[Life]
     environment: Mapping[str, str] = field(default_factory=dict)
-    wrong: Callable[[int, str], bool] = _never_by_itself
+    wrong: Callable[[int, Sequence[Rule]], bool] = _never_by_itself
     starts: int = 0
     ends: list[int] = field(default_factory=list)
     broken: str = ""
@@ -65,20 +66,22 @@ class Program:
 
     def _ended(self, status: int, now: float) -> None:
         self.ends.append(status)
-        self._carry_clock()
+        hits = self._new_hits()
+        # A clock that was set stays so for the next life.
+        self.shim.clock_ms += sum(hit.argument for hit in hits if hit.action == "clock")
         if status == -signal.SIGKILL:
             planned = self.lives[self.starts - 1].pause_ms / 1000 if self.starts <= len(self.lives) else 0.0
             self._held_until = max(self._held_until, now + planned)
-        elif self.wrong(status, said := _last_line(self.log)):
-            self.broken = f"the {self.name} ended by itself with status {status}: {said}"
+        elif self.wrong(status, hits):
+            self.broken = f"the {self.name} ended by itself with status {status}: {_last_line(self.log)}"
         else:
             self._held_until = max(self._held_until, now + _RESTART_SECONDS)
 
-    def _carry_clock(self) -> None:
-        """A clock that was set stays so for the next life."""
+    def _new_hits(self) -> Sequence[Rule]:
+        """The faults at calls of the life that has just ended."""
         hits = self.shim.hits()
-        self.shim.clock_ms += sum(hit.argument for hit in hits[self._hits_seen :] if hit.action == "clock")
-        self._hits_seen = len(hits)
+        new, self._hits_seen = hits[self._hits_seen :], len(hits)
+        return new
 
     def kill(self, down_seconds: float = 0.0) -> bool:
         """SIGKILL from outside; it stays down for a while. Whether it ran."""

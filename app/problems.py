@@ -15,7 +15,6 @@ from litestar.types import ExceptionHandlersMap
 
 from app.paying import NoCardPayments
 from app.security import NotAllowed, NotSignedIn, maybe_viewer
-from app.usage import UnreadableDay
 from app.wear import UnreadableMoment
 from billing.accounting.store import BookedDifferently, PeriodClosed
 from billing.capacity.booking import OffTheGrid
@@ -40,6 +39,7 @@ from metering.components.fields import ComponentRefused
 from metering.evidence import NoEvidence
 from metering.parties.store import UnknownParty
 from metering.period import PeriodError
+from metering.refusals.settle import CannotSettle
 from metering.store import UnknownMeter
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,9 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     NotDeclared: (409, "Not declared", "Go back to the machine's month and look at what is declared."),
     ComponentRefused: (422, "Not recorded", "Put right what is named, then send it again."),
     UnreadableMoment: (400, "Not a time", "Write a day such as 2026-05-01, or a moment such as 2026-05-01T08:00."),
+    CannotSettle: (409, "Not settled", "Load the agent's page anew and look at what is refused now."),
     PeriodError: (400, "Not a stretch of time", "Give an end that lies after the start."),
     OffTheGrid: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
-    UnreadableDay: (400, "Not a day", "Write a day such as 2026-05-31."),
     UnreadablePeriod: (400, "Not a period", "Give two days, the second after the first."),
     OnHold: (409, "On hold", "Settle the reason, release the hold, then release the invoice."),
     WrongStatus: (409, "Not possible now", "Look at the invoice's state."),

@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from app.closing import close_in
 from app.database import Database, Role
 from app.paying import repair_events
+from app.refusals import tend_refusals
 from app.settings import Settings
 from billing.invoicing.billing_period import month_before
 from billing.invoicing.close_period import Closing
@@ -80,6 +81,7 @@ def scheduler(
     jobs = BackgroundScheduler(timezone="UTC")
     zone = settings.zone
     _every_few_minutes(jobs, "close_due_periods", lambda: close_due_periods(database, zone=zone, now=clock()), clock)
+    _every_few_minutes(jobs, "tend_refusals", lambda: tend_refusals(database, now=clock()), clock)
     _every_few_minutes(jobs, "tend_telemetry", lambda: tend_telemetry(database, settings, now=clock()), clock)
     if gateway:
         _every_few_minutes(jobs, "repair_events", lambda: repair_events(database, gateway, now=clock()), clock)

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from app.database import Session
 from metering.known import Known, Pair, compare
@@ -12,10 +11,6 @@ from metering.machine import Machine, Meter
 from metering.period import Period
 from metering.store import MeteringStore
 from metering.store_known import KnownUsageStore
-
-
-class UnreadableDay(ValueError):
-    """A day is written as 2026-05-31, a moment as 2026-05-31T14:00+02:00."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +42,3 @@ def of_meter(session: Session, meter_id: UUID, period: Period, *, known_at: date
     return MeterUsage(
         metering.machine(meter.machine_id), meter, period, known_at, history.known(meter_id, period), then
     )
-
-
-def moment_of(text: str, zone: str, *, day_ends: bool = False) -> datetime:
-    """A moment with an offset as it is; a day as its midnight in `zone`, or with `day_ends` the midnight after it."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UnreadableDay(f"{text!r}: write a day such as 2026-05-31") from None
-    if found.tzinfo is not None:
-        return found
-    if day_ends and found.time() == time():
-        found += timedelta(days=1)
-    return found.replace(tzinfo=ZoneInfo(zone))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metering import chain, ocmf
-from metering.chain import Fault
+from metering.chain import Fault, Passed
 from metering.interval import RegisterFell
 from metering.keyring import Keyring
 from metering.ocmf import BadSignature, OcmfError, Sealed
@@ -20,11 +20,16 @@ class Audited:
     usage: list[Usage]
 
 
-def audit(texts: Sequence[str], *, keys: Keyring, earlier: Iterable[str] = ()) -> Audited:
+def audit(
+    texts: Sequence[str], *, keys: Keyring, earlier: Iterable[str] = (), passed: Sequence[Passed] = ()
+) -> Audited:
     """Check a run of sealed texts of one meter and derive its usage from its first reading to its last.
 
     A run that does not begin the meter's life needs `earlier`: texts that tell each spectrum cell's value before it.
     They stand alone, so whether one was held back shows by the spectrum outgrowing the spindle's running time.
+
+    `passed` are the gaps in the meter's chain that its owner accepted. After one, what a cell grew by within it shows
+    only when the cell is told again, so that the spectrum may outgrow the running time without anything held back.
     """
     faults: list[Fault] = []
     before = _read(earlier, keys, faults)
@@ -33,14 +38,16 @@ def audit(texts: Sequence[str], *, keys: Keyring, earlier: Iterable[str] = ()) -
     for sealed in before:
         for reading in sealed.record.readings:
             cells.update(reading.spectrum)
-    faults += _chain_faults(run, before)
+    faults += _chain_faults(run, before, passed)
     usage: list[Usage] = []
     if run and not faults:
         try:
             usage = of_records([sealed.record for sealed in run], spectrum_before=cells)
         except RegisterFell as error:
             faults.append(Fault(run[0].record.pagination, str(error)))
-        faults += _outgrown(usage, run[-1].record.pagination)
+        newest = run[-1].record.pagination
+        if not any(gap.after < newest for gap in passed):
+            faults += _outgrown(usage, newest)
     return Audited(faults, run, usage)
 
 
@@ -57,7 +64,7 @@ def _read(texts: Iterable[str], keys: Keyring, faults: list[Fault]) -> list[Seal
     return good
 
 
-def _chain_faults(run: Sequence[Sealed], before: Sequence[Sealed]) -> list[Fault]:
+def _chain_faults(run: Sequence[Sealed], before: Sequence[Sealed], passed: Iterable[Passed]) -> list[Fault]:
     if not run:
         return []
     first = run[0].record
@@ -67,8 +74,8 @@ def _chain_faults(run: Sequence[Sealed], before: Sequence[Sealed]) -> list[Fault
         if one.record.meter != first.meter or one.record.pagination >= first.pagination
     ]
     if first.pagination == 1:
-        return strangers + chain.walk(run, None)
-    return strangers + chain.walk(run[1:], chain.after(run[0]))
+        return strangers + chain.walk(run, None, passed)
+    return strangers + chain.walk(run[1:], chain.after(run[0]), passed)
 
 
 def _outgrown(usage: Iterable[Usage], pagination: int) -> list[Fault]:

@@ -23,9 +23,26 @@ class Fault:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A gap in the chain that the meter's owner accepted: after record `after` the records up to `last` were refused.
+
+    `digest` is the last refused one's, to which the next record must be linked: the gap is not a record wider.
+    `told` says who accepted it, when and why.
+    """
+
+    after: int
+    last: int
+    digest: str
+    told: str = ""
+
+
 @dataclass(slots=True)
 class Chain:
-    """The end of a meter's chain so far. `spectrum` holds every cell's cumulative milliseconds."""
+    """The end of a meter's chain so far. `spectrum` holds every cell's cumulative milliseconds.
+
+    `passed` is an accepted gap that begins here: the record after it may follow, as well as the one that is lacking.
+    """
 
     agent: str
     meter: str
@@ -33,6 +50,7 @@ class Chain:
     digest: str = GENESIS
     last: Reading | None = None
     spectrum: dict[tuple[str, int], int] = field(default_factory=dict)
+    passed: Passed | None = None
 
     def append(self, sealed: Sealed) -> list[dict[tuple[str, int], int]] | Fault:
         """Take `sealed` as the next record: the spectrum's growth per reading; or say the fault and stay as it is."""
@@ -40,18 +58,23 @@ class Chain:
         reason = self._misplaced(record)
         grown: list[dict[tuple[str, int], int]] = []
         changed: dict[tuple[str, int], int] = {}
-        last = self.last
+        last, beyond = self.last, self._is_beyond(record)
         for reading in record.readings:
-            reason = reason or _not_after(last, reading)
+            reason = reason or _not_after(last, reading, beyond=beyond)
             grown.append(self._growth(reading.spectrum, changed))
             reason = reason or _cell_fell(grown[-1])
             changed.update(reading.spectrum)
-            last = reading
+            last, beyond = reading, False
         if reason:
             return Fault(record.pagination, reason)
         self.pagination, self.digest, self.last = record.pagination, sealed.digest, last
         self.spectrum.update(changed)
+        self.passed = None
         return grown
+
+    def _is_beyond(self, record: Record) -> bool:
+        """Whether the record is the one after the accepted gap."""
+        return self.passed is not None and record.pagination == self.passed.last + 1
 
     def _growth(self, cells: Spectrum, changed: Spectrum) -> dict[tuple[str, int], int]:
         """What `cells` grew beyond what this record has changed before, or else beyond the chain's end."""
@@ -63,7 +86,9 @@ class Chain:
         }
 
     def _misplaced(self, record: Record) -> str | None:
-        expected = self.pagination + 1
+        expected, digest = self.pagination + 1, self.digest
+        if self.passed is not None and self._is_beyond(record):
+            expected, digest = self.passed.last + 1, self.passed.digest
         if record.agent != self.agent:
             return f"the record is of agent {record.agent!r}, not {self.agent!r}"
         if record.meter != self.meter:
@@ -72,9 +97,9 @@ class Chain:
             return f"records {expected} to {record.pagination - 1} are missing before it"
         if record.pagination < expected:
             return f"record {record.pagination} was already there"
-        if record.previous != self.digest:
+        if record.previous != digest:
             return "its link is not the digest of the record before"
-        if self.pagination == 0 and record.readings[0].reason is not Reason.BEGIN:
+        if record.pagination == 1 and record.readings[0].reason is not Reason.BEGIN:
             return "the first reading of a meter must be marked B (begin)"
         return None
 
@@ -89,15 +114,17 @@ def verify(run: Iterable[Sealed], key: PublicKey, *, follows: Chain | None = Non
     return forged + walk(records, follows)
 
 
-def walk(run: Iterable[Sealed], follows: Chain | None) -> list[Fault]:
-    """The faults of the chain alone, signatures aside; `follows` is left at the run's end.
+def walk(run: Iterable[Sealed], follows: Chain | None, passed: Iterable[Passed] = ()) -> list[Fault]:
+    """The faults of the chain alone, signatures aside; `follows` is left at the run's end. `passed` are accepted gaps.
 
     After a fault the walk goes on from the faulty record, so that one missing record is one fault.
     """
     faults: list[Fault] = []
     chain = follows
+    gaps = {(gap.after, gap.last): gap for gap in passed}
     for sealed in run:
         chain = chain or Chain(sealed.record.agent, sealed.record.meter)
+        chain.passed = gaps.get((chain.pagination, sealed.record.pagination - 1))
         if isinstance(fault := chain.append(sealed), Fault):
             faults.append(fault)
             chain = after(sealed, chain.spectrum)
@@ -121,10 +148,10 @@ def _bad_signature(sealed: Sealed, key: PublicKey) -> str | None:
     return None
 
 
-def _not_after(last: Reading | None, reading: Reading) -> str | None:
-    """Why `reading` cannot be the one after `last`."""
+def _not_after(last: Reading | None, reading: Reading, *, beyond: bool) -> str | None:
+    """Why `reading` cannot be the one after `last`; `beyond` an accepted gap it may be a later one."""
     expected = last.sequence + 1 if last else 1
-    if reading.sequence != expected:
+    if reading.sequence < expected or (reading.sequence > expected and not beyond):
         return f"reading {reading.sequence} stands where {expected} follows"
     if last is None:
         unrelated = reading.time_quality is TimeQuality.RELATIVE

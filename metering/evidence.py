@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from metering.chain import Passed
 from metering.keyring import Keyring
 from metering.machine import Agent
 from metering.ocmf import parse
@@ -19,13 +20,15 @@ class NoEvidence(LookupError):
 class Evidence:
     """What `audit.audit` needs: the run of `texts` around the figures, and `earlier` ones for the spectrum before it.
 
-    `keys` are for our own look at it; an auditor takes the keys from a registry, never from here.
+    `passed` are the accepted gaps in the chain before its end. `keys` are for our own look at it; an auditor takes the
+    keys from a registry, never from here.
     """
 
     agent: Agent
     texts: tuple[str, ...]
     earlier: tuple[str, ...]
     keys: Keyring
+    passed: tuple[Passed, ...] = ()
 
 
 def evidence_for(meter_id: UUID, usages: Sequence[Usage], *, store: MeteringStore) -> Evidence:
@@ -37,7 +40,9 @@ def evidence_for(meter_id: UUID, usages: Sequence[Usage], *, store: MeteringStor
     agent, texts = store.agent_of(meter_id), store.texts(meter_id, first, last)
     if agent is None or not texts:
         raise NoEvidence(f"readings {first} to {last} of meter {meter_id} are not there, or not yours to see")
-    return Evidence(agent, tuple(texts), tuple(_earlier(meter_id, texts[0], store)), store.keyring(agent))
+    newest = parse(texts[-1]).record.pagination
+    passed = tuple(gap for gap in store.gaps(meter_id) if gap.after < newest)
+    return Evidence(agent, tuple(texts), tuple(_earlier(meter_id, texts[0], store)), store.keyring(agent), passed)
 
 
 def _earlier(meter_id: UUID, first_text: str, store: MeteringStore) -> list[str]:

@@ -81,6 +81,7 @@ def _one_by_one(texts: Sequence[str], end: End, store: MeteringStore) -> _Judged
     """Judge what is not plainly the chain's next batch: each record by itself, with the reason where it is refused."""
     sealed, refused = _read(texts, store.keyring(end.agent))
     chain = end.chain()
+    chain.passed = store.passed(end.agent.id, end.pagination)
     digests = store.digests(end.agent.meter_id, _known(sealed, chain))
     accepted, duplicate, misplaced = _sort(sealed, chain, digests)
     taken = of_records(accepted, chain=chain, layout=end.layout) if accepted else None

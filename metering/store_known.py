@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from metering.known import Known, with_gaps
 from metering.layout import Layout
 from metering.period import Period
+from metering.refusals.store import RefusalStore
 from metering.store_usage import usage_of
 from metering.tables import MeterRow, ReadingRow, RecordRow, UsageRow
 
@@ -35,7 +36,9 @@ class KnownUsageStore:
         ).one()
         layout = Layout(tuple(codes), tuple(spindles))
         rows = [Known(usage_of(one, layout, serial), one.revision, one.recorded_at, one.is_open) for one in found]
-        return with_gaps(rows, self.gaps(meter_id, period, known_at=known_at))
+        return with_gaps(
+            rows, self.gaps(meter_id, period, known_at=known_at), RefusalStore(self._session).holes(meter_id)
+        )
 
     def gaps(self, meter_id: UUID, period: Period, *, known_at: datetime | None = None) -> list[Period]:
         """The stretches that touch `period` in which the agent had no proof of life of its source, as sealed."""

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from metering.batch.block import Head
 from metering.batch.end import End
 from metering.batch.taken import Taken
-from metering.chain import Chain
+from metering.chain import Chain, Passed
 from metering.columns import copy_readings, copy_rows
 from metering.interval import Step
 from metering.layout import Layout
@@ -33,6 +33,7 @@ from metering.quick import (
     run,
 )
 from metering.reading import Reading, Reason, Status, TimeQuality
+from metering.refusals.tables import SettledRefusalRow
 from metering.tables import ReadingRow, RecordRow, RefusedRecordRow
 
 
@@ -44,6 +45,26 @@ class Refused:
     digest: str
     pagination: int | None
     reason: str
+
+
+def is_unsettled() -> ColumnElement[bool]:
+    """Of a refused text: neither stored since nor settled by its owner."""
+    row, settled = RefusedRecordRow, SettledRefusalRow
+    stored = select(RecordRow.digest).where(RecordRow.meter_id == row.meter_id, RecordRow.digest == row.digest)
+    return ~stored.exists() & ~select(settled.refused_id).where(settled.refused_id == row.id).exists()
+
+
+def gone_on() -> list[ColumnElement[bool]]:
+    """Of a settled refusal: the chain has the record behind its gap, and not after all the one that was lacking."""
+    row, stored = SettledRefusalRow, RecordRow
+    of_meter = select(stored.pagination).where(stored.meter_id == row.meter_id)
+    behind = of_meter.where(stored.pagination == col(row.last_pagination) + 1).exists()
+    lacking = of_meter.where(stored.pagination == col(row.after_pagination) + 1).exists()
+    return [behind, ~lacking]
+
+
+def _told(row: SettledRefusalRow) -> str:
+    return f"accepted by {row.by} on {row.recorded_at:%Y-%m-%d %H:%M} UTC: {row.why}"
 
 
 class RecordStore:
@@ -111,11 +132,28 @@ class RecordStore:
         }
         self._session.execute(insert(RefusedRecordRow).on_conflict_do_nothing(), list(rows.values()))
 
+    def passed(self, agent_id: UUID, after: int) -> Passed | None:
+        """The accepted gap after record `after`, the widest where it was widened; None where there is none."""
+        row = SettledRefusalRow
+        query = select(row).where(row.agent_id == agent_id, row.after_pagination == after)
+        found = self._session.exec(query.order_by(col(row.last_pagination).desc()).limit(1)).first()
+        return Passed(after, found.last_pagination, found.digest) if found and found.last_pagination else None
+
+    def gaps(self, meter_id: UUID) -> list[Passed]:
+        """The accepted gaps that the meter's chain has gone on behind, in its order, each with who accepted it."""
+        row = SettledRefusalRow
+        query = select(row).where(row.meter_id == meter_id, *gone_on()).order_by(col(row.after_pagination))
+        return [
+            Passed(one.after_pagination, one.last_pagination, one.digest, _told(one))
+            for one in self._session.exec(query)
+            if one.after_pagination is not None and one.last_pagination is not None
+        ]
+
     def refused(self, meter_id: UUID) -> list[Refused]:
-        """Texts refused and not stored since, oldest first: each one is somebody's task."""
+        """Texts refused, not stored since and not settled, oldest first: each one is somebody's task."""
         row = RefusedRecordRow
-        later = select(RecordRow.digest).where(RecordRow.meter_id == meter_id, RecordRow.digest == row.digest).exists()
-        query = select(row).where(row.meter_id == meter_id, ~later).order_by(col(row.recorded_at), col(row.pagination))
+        query = select(row).where(row.meter_id == meter_id, is_unsettled())
+        query = query.order_by(col(row.recorded_at), col(row.pagination))
         return [Refused(one.text, one.digest, one.pagination, one.reason) for one in self._session.exec(query)]
 
     def reading(self, meter_id: UUID, sequence: int, layout: Layout | None = None) -> Reading | None:

@@ -51,7 +51,8 @@ def _found(serial: str, start: str, until: str, known_on: str | None, zone: str 
     from app import settings
     from app.database import Role
     from app.telemetry import opened
-    from app.usage import moment_of, of_meter
+    from app.usage import of_meter
+    from app.wear import end_of, moment_in
     from metering.period import Period
     from metering.store import MeteringStore
 
@@ -62,8 +63,8 @@ def _found(serial: str, start: str, until: str, known_on: str | None, zone: str 
         metering = MeteringStore(session)
         meter = metering.meter_by_serial(serial)
         clock = zone or metering.machine(meter.machine_id).zone
-        period = Period(moment_of(start, clock), moment_of(until, clock))
-        known_at = moment_of(known_on, clock, day_ends=True) if known_on else None
+        period = Period(moment_in(start, clock), moment_in(until, clock))
+        known_at = end_of(known_on, clock) if known_on else None
         return of_meter(session, meter.id, period, known_at=known_at)
 
 

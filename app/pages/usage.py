@@ -15,7 +15,8 @@ from app.database import Database, Role, Session
 from app.pages import shell
 from app.pages.usage_view import UsagePage, usage_page
 from app.security import SignedIn, Viewer, only
-from app.usage import moment_of, of_meter
+from app.usage import of_meter
+from app.wear import end_of
 from billing.invoicing.billing_period import UnreadablePeriod, billing_period
 from metering.period import Period
 from metering.store import MeteringStore, UnknownMeter
@@ -56,7 +57,7 @@ def _page(
     period = _period(session, meter_id, zone, start=start, end=end, month=month)
     if period.length > timedelta(days=_MOST_DAYS):
         raise UnreadablePeriod(f"more than {_MOST_DAYS} days at once: choose a shorter time")
-    known_at = moment_of(known_on, zone, day_ends=True) if known_on else None
+    known_at = end_of(known_on, zone) if known_on else None
     found = of_meter(session, meter_id, period, known_at=known_at)
     first, last = (f"{each.astimezone(ZoneInfo(zone)):%Y-%m-%d}" for each in (period.start, period.end))
     return usage_page(found, start=first, end=last, known_on=known_on)

@@ -1,13 +1,14 @@
 """Make an invoice's evidence bundle from what is stored."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from billing.capacity.lease_use import machine_uses
 from billing.capacity.machine_use import of_lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.evidence import Case, bundle
-from billing.invoicing.evidence_json import CaseMeter
+from billing.invoicing.evidence_json import CaseGap, CaseMeter
 from billing.invoicing.invoice import Invoice, Status
 from billing.invoicing.metered import Metered, meters_of
 from billing.invoicing.store import InvoiceStore
@@ -21,6 +22,16 @@ from metering.store import MeteringStore
 
 class NotIssued(ValueError):
     """Only an issued invoice has evidence: a draft may still change."""
+
+
+@dataclass(slots=True)
+class _Readings:
+    """Sealed texts, those before them, accepted gaps in their chains, and the time that the texts speak of."""
+
+    span: Period
+    texts: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    gaps: list[CaseGap] = field(default_factory=list)
 
 
 def make_bundle(
@@ -41,7 +52,7 @@ def make_bundle(
         raise NotIssued(f"invoice {invoice_id} is {invoice.status.value}: issue it first")
     lease = leasing.lease(invoice.lease)
     meters = meters_of(invoice, leasing=leasing, metering=metering)
-    texts, before, span = _readings(invoice, meters, metering, leasing)
+    found = _readings(invoice, meters, metering, leasing)
     machines = dict.fromkeys(each.machine_id for each in meters)
     case = Case(
         invoice=invoice,
@@ -51,37 +62,37 @@ def make_bundle(
         bookings=tuple(
             booking
             for machine in machines
-            for booking in leasing.bookings_of_machine(machine, span, known_at=invoice.known_at)
+            for booking in leasing.bookings_of_machine(machine, found.span, known_at=invoice.known_at)
         ),
         facts=tuple(leasing.facts_of(lease.id, invoice.period, known_at=invoice.known_at)),
-        texts=texts,
-        texts_before=before,
+        texts=tuple(found.texts),
+        texts_before=tuple(found.before),
         billed=_before(invoice, invoicing),
+        gaps=tuple(found.gaps),
     )
     return bundle(case, key)
 
 
-def _readings(
-    invoice: Invoice, meters: Sequence[Metered], metering: MeteringStore, leasing: LeasingStore
-) -> tuple[tuple[str, ...], tuple[str, ...], Period]:
-    """The sealed texts of the lease's use, meter after meter, those before them, and the time that they speak of."""
+def _readings(invoice: Invoice, meters: Sequence[Metered], metering: MeteringStore, leasing: LeasingStore) -> _Readings:
+    """The sealed texts of the lease's use, meter after meter, with what belongs to them."""
     lease, period = leasing.lease(invoice.lease), invoice.period
     uses = machine_uses(lease, period, leasing=leasing, metering=metering, known_at=invoice.known_at)
     mine = of_lease(lease.id, uses)
-    texts: list[str] = []
-    before: list[str] = []
+    all_of = _Readings(period)
     inside: list[Period] = []
     for each in meters:
         own = [row for row in mine if row.meter == each.serial]
         if not own:
             continue
         found = evidence_for(each.fitting.meter.id, own, store=metering)
-        told = audit(found.texts, keys=found.keys, earlier=found.earlier).usage
-        texts += found.texts
-        before += found.earlier
+        told = audit(found.texts, keys=found.keys, earlier=found.earlier, passed=found.passed).usage
+        all_of.texts += found.texts
+        all_of.before += found.earlier
+        all_of.gaps += [CaseGap(each.serial, gap) for gap in found.passed]
         inside += [row.period for row in told if period.covers(row.period) and each.fitting.counts(row)]
-    span = Period(min(row.start for row in inside), max(row.end for row in inside)) if inside else period
-    return tuple(texts), tuple(before), span
+    if inside:
+        all_of.span = Period(min(row.start for row in inside), max(row.end for row in inside))
+    return all_of
 
 
 def _before(invoice: Invoice, invoicing: InvoiceStore) -> tuple[Invoice, ...]:

@@ -13,11 +13,14 @@ from billing.capacity.booking import Booking
 from billing.capacity.lease import Lease, LeaseFact
 from billing.invoicing import canonical_zip, invoice_json
 from billing.invoicing.evidence_json import (
+    CaseGap,
     CaseMeter,
     booking_from_json,
     booking_to_json,
     fact_from_json,
     fact_to_json,
+    gap_from_json,
+    gap_to_json,
     lease_from_json,
     lease_to_json,
     meter_from_json,
@@ -34,6 +37,8 @@ INVOICE, EARLIER_INVOICES, TARIFF, ROUNDING = "invoice.json", "invoices-before.j
 LEASE, METERS, BOOKINGS, FACTS = "lease.json", "meters.json", "bookings.json", "facts.json"
 README = "README.txt"
 READINGS, EARLIER_READINGS = "readings.ocmf", "readings-before.ocmf"
+GAPS = "gaps.json"
+"""Only in bundles of a meter in whose chain a gap was accepted."""
 FILES = frozenset(
     (INVOICE, EARLIER_INVOICES, TARIFF, ROUNDING, LEASE, METERS, BOOKINGS, FACTS, README, READINGS, EARLIER_READINGS)
 )
@@ -50,6 +55,7 @@ _HOW = """Evidence of one invoice, to be checked without asking anybody:
 The registry has the keys of the machine's agent and of the platform. Get it apart from this file.
 readings.ocmf has the meter's readings as its agent signed them, one text a line, each linked to the one before. Where
 the meter was replaced or the machine swapped, meter follows meter; meters.json says which counted when.
+Where gaps.json is there, the records that it names were refused, and the machine's owner accepted the gap.
 invoice.json follows from them by tariff.json, lease.json, bookings.json and facts.json; rounding.json says how.
 """
 
@@ -61,7 +67,8 @@ class Case:
     `meters` are those of the lease's machines in order of time; `bookings` those of the machines that touch the
     readings' time, without names for other parties; `facts` the lease's in order of recording; `texts` the sealed
     readings of the lease's use, meter after meter, `texts_before` earlier ones that tell the load spectrum's cells;
-    `billed` the invoices issued before for the same lease and period.
+    `billed` the invoices issued before for the same lease and period; `gaps` the accepted gaps in the meters' chains
+    up to the last of the texts.
     """
 
     invoice: Invoice
@@ -73,6 +80,7 @@ class Case:
     texts: tuple[str, ...] = ()
     texts_before: tuple[str, ...] = ()
     billed: tuple[Invoice, ...] = ()
+    gaps: tuple[CaseGap, ...] = ()
 
 
 def bundle(case: Case, key: PrivateKey) -> bytes:
@@ -93,7 +101,9 @@ def bundle(case: Case, key: PrivateKey) -> bytes:
 def case_files(case: Case) -> dict[str, bytes]:
     """The files of `case`, without manifest."""
     rounding = case.tariff.rounding
+    gaps = {GAPS: canonical([gap_to_json(gap) for gap in case.gaps])} if case.gaps else {}
     return {
+        **gaps,
         INVOICE: invoice_json.to_json(case.invoice).encode(),
         EARLIER_INVOICES: canonical([invoice_json.as_object(invoice) for invoice in case.billed]),
         TARIFF: case.tariff.canonical().encode(),
@@ -123,6 +133,7 @@ def case_from(files: Mapping[str, bytes]) -> Case:
         texts=tuple(files[READINGS].decode("ascii").splitlines()),
         texts_before=tuple(files[EARLIER_READINGS].decode("ascii").splitlines()),
         billed=tuple(invoice_json.from_object(entry) for entry in json.loads(files[EARLIER_INVOICES])),
+        gaps=tuple(gap_from_json(entry) for entry in json.loads(files.get(GAPS, b"[]"))),
     )
 
 

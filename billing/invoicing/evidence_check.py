@@ -16,6 +16,7 @@ from billing.invoicing import canonical_zip
 from billing.invoicing.evidence import (
     EARLIER_INVOICES,
     FILES,
+    GAPS,
     INVOICE,
     MANIFEST,
     METERS,
@@ -161,14 +162,11 @@ class _Check:
 
     def _audit(self, case: Case) -> dict[str, Audited] | None:
         """What the readings say, by meter; None where something is wrong with them."""
-        found = {
-            meter: self._audit_meter(meter, texts, by_meter(case.texts_before).get(meter, ()))
-            for meter, texts in by_meter(case.texts).items()
-        }
+        found = {meter: self._audit_meter(case, meter, texts) for meter, texts in by_meter(case.texts).items()}
         sound = {meter: audited for meter, audited in found.items() if audited is not None}
         return sound if len(sound) == len(found) else None
 
-    def _audit_meter(self, meter: str, texts: Sequence[str], earlier: Sequence[str]) -> Audited | None:
+    def _audit_meter(self, case: Case, meter: str, texts: Sequence[str]) -> Audited | None:
         try:
             agent = parse(texts[0]).record.agent
         except OcmfError as error:
@@ -180,9 +178,13 @@ class _Check:
             return None
         if trusted.meter not in (None, meter):
             self.wrong(READINGS, f"the registry knows agent {agent} for meter {trusted.meter}, not for {meter}")
-        audited = audit(texts, keys=trusted.keys, earlier=earlier)
+        passed = [gap.passed for gap in case.gaps if gap.meter == meter]
+        audited = audit(texts, keys=trusted.keys, earlier=by_meter(case.texts_before).get(meter, ()), passed=passed)
         for fault in audited.faults:
             self.wrong(READINGS, f"record {fault.pagination}: {fault.reason}")
+        for gap in passed:
+            numbers = f"record {gap.last}" if gap.last == gap.after + 1 else f"records {gap.after + 1} to {gap.last}"
+            self.checked.append(f"gap in the chain of meter {meter}: {numbers} refused, {gap.told}"[:600])
         self.checked.append(f"chain and signatures of {len(texts)} records by agent {agent}")
         return None if audited.faults else audited
 
@@ -246,12 +248,13 @@ class _Check:
 def _differing(files: Mapping[str, bytes], listed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in sorted(FILES - files.keys()):
         yield name, "is missing"
-    for name in sorted(files.keys() - FILES - {MANIFEST, SIGNATURE}):
+    for name in sorted(files.keys() - FILES - {MANIFEST, SIGNATURE, GAPS}):
         yield name, "does not belong into a bundle"
-    for name in sorted(FILES & files.keys()):
+    wanted = FILES | (files.keys() & {GAPS})
+    for name in sorted(wanted & files.keys()):
         if listed.get(name) != hashlib.sha256(files[name]).hexdigest():
             yield name, "was changed: its SHA-256 is not the manifest's"
-    if listed.keys() != FILES:
+    if listed.keys() != wanted:
         yield MANIFEST, "does not list exactly the files of a bundle"
 
 

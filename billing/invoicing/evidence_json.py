@@ -1,6 +1,6 @@
 """Leases, meters, bookings and facts as a bundle's JSON, and back."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from billing.pricing.digits import plain
 from billing.pricing.entries import text_entry
 from billing.pricing.fields import Fields
 from billing.pricing.measured_json import period_from_json, period_to_json
+from metering.chain import Passed
 from metering.fitting import counts
 from metering.usage import Usage
 
@@ -92,6 +93,28 @@ def meter_from_json(value: object) -> CaseMeter:
         fields.maybe(name, text_entry)
     fields.done()
     return CaseMeter(machine, serial, since, until)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseGap:
+    """An accepted gap in a meter's chain."""
+
+    meter: str
+    passed: Passed
+
+
+def gap_to_json(gap: CaseGap) -> dict[str, Any]:
+    """A gap as gaps.json has it."""
+    return {"meter": gap.meter, **asdict(gap.passed)}
+
+
+def gap_from_json(value: object) -> CaseGap:
+    """The gap of an entry in gaps.json."""
+    fields = Fields(value, "an accepted gap")
+    meter, digest, told = (fields.text(name) for name in ("meter", "digest", "told"))
+    after, last = fields.integer("after"), fields.integer("last")
+    fields.done()
+    return CaseGap(meter, Passed(after, last, digest, told))
 
 
 def booking_to_json(booking: Booking, lease: Lease) -> dict[str, Any]:

@@ -111,10 +111,15 @@ def test_a_due_period_comes_back_when_its_worker_dies(shop: Shop) -> None:
 
 def test_the_scheduler_repairs_webhooks_where_cards_are_taken(database: Database) -> None:
     without = scheduler(database, Settings(zone=SHANGHAI), clock=lambda: JUNE)
-    assert [job.id for job in without.get_jobs()] == ["close_due_periods", "tend_telemetry"]
+    assert [job.id for job in without.get_jobs()] == ["close_due_periods", "tend_refusals", "tend_telemetry"]
     gateway = StripeGateway("sk_test_none", webhook_secret="whsec_none", base="http://127.0.0.1:9")
     jobs = scheduler(database, Settings(zone=SHANGHAI), clock=lambda: JUNE, gateway=gateway)
-    assert [job.id for job in jobs.get_jobs()] == ["close_due_periods", "tend_telemetry", "repair_events"]
+    assert [job.id for job in jobs.get_jobs()] == [
+        "close_due_periods",
+        "tend_refusals",
+        "tend_telemetry",
+        "repair_events",
+    ]
 
 
 def test_jobs_start_and_stop_with_their_block(database: Database) -> None:

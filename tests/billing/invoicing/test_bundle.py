@@ -1,22 +1,28 @@
 """Bundles made from the database: of a part of a meter's life, beside other parties, and after things have changed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from app.closing import close, issue
 from app.database import Database, Role
+from app.refusals import settle_one
 from billing.capacity.cancel_booking import cancel_booking
 from billing.capacity.store import LeasingStore
 from billing.invoicing import canonical_zip
 from billing.invoicing.bundle import NotIssued, make_bundle
+from billing.invoicing.evidence import GAPS, MANIFEST
 from billing.invoicing.evidence_check import Verdict, check_bundle
 from billing.invoicing.evidence_keys import AgentKey, Keys
 from billing.invoicing.invoice import Invoice
 from billing.invoicing.store import InvoiceStore
 from billing.pricing.store import TariffStore
+from metering import ocmf
 from metering.keyring import Keyring
 from metering.period import Period
+from metering.reading import GENESIS
+from metering.refusals.store import RefusalStore
 from metering.signing import new_key
 from metering.store import MeteringStore
 from tests.builders import JUNE, MAY, Shop, add_organisation, open_shop, seal_life, worked_month
@@ -106,3 +112,32 @@ def test_who_checks_a_bundle_is_told_which_sessions_the_agent_signed(shop: Shop)
     report = check_bundle(made(shop, invoice), keys=keys(shop))
     assert report.verdict is Verdict.VERIFIED
     assert "sessions: 2 with signed readings at begin and end, 1 cut at quarter hours" in report.checked
+
+
+def test_a_gap_that_was_accepted_is_named_and_the_rest_is_verified(shop: Shop) -> None:
+    """One record was sealed by a key that nobody knows; its gap is in the bundle, with who accepted it and why."""
+    link, texts = GENESIS, []
+    for sealed in map(ocmf.parse, seal_life(shop, worked_month())):
+        key = new_key() if sealed.record.pagination == 10 else shop.key
+        again = ocmf.seal(replace(sealed.record, previous=link), key)
+        link = again.digest
+        texts.append(again.text)
+    lease = shop.lease()
+    shop.book(lease, MAY)
+    assert len(shop.ingest(texts).refused) == len(texts) - 9
+    with shop.database.transaction(Role.WORKER) as session:
+        first = RefusalStore(session).kept_aside(shop.meter.id, most=1)[0]
+    done = settle_one(shop.database, shop.agent, first.id, why="box was swapped", by="Maker", now=JUNE)
+    assert done.stored == len(texts) - 10
+    (draft,) = close(shop.database, MAY, now=JUNE).invoices
+    (invoice,) = issue(shop.database, [draft.id], now=JUNE)
+    bundle = made(shop, invoice)
+    report = check_bundle(bundle, keys=keys(shop))
+    assert report.findings == ()
+    assert report.verdict is Verdict.VERIFIED
+    assert any("record 10 refused, accepted by Maker" in told and "box was swapped" in told for told in report.checked)
+    files = canonical_zip.unpack(bundle)[0]
+    without = canonical_zip.pack({name: content for name, content in files.items() if name != GAPS})
+    told = {finding.where: finding.what for finding in check_bundle(without, keys=keys(shop)).findings}
+    assert "records 10 to 10 are missing" in told["readings.ocmf"]
+    assert MANIFEST in told

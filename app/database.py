@@ -11,7 +11,7 @@ from sqlmodel import Session as Session
 
 _CONNECT_SECONDS = 10
 # One round trip sets both; `true` ends them with the transaction, so nothing leaks through the pool.
-_ENTER = text("SELECT set_config('role', :role, true), set_config('spindleshare.party', :party, true)")
+_ENTER = "SELECT set_config('role', %s, true), set_config('spindleshare.party', %s, true)"
 _PRIVILEGED = text(
     """
     SELECT rolname, rolsuper, rolbypassrls, rolname = 'spindleshare_migrator' AS owns FROM pg_roles
@@ -62,9 +62,8 @@ class Database:
         if role is Role.APP and party is None:
             raise PartyMissing("a transaction of the app role needs party=organisation_id")
         with Session(self._engine) as session, session.begin():
-            if as_of_one_moment:
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            session.execute(_ENTER, {"role": role.value, "party": str(party or "")})
+            options = {"isolation_level": "REPEATABLE READ"} if as_of_one_moment else {}
+            session.connection(execution_options=options).exec_driver_sql(_ENTER, (role.value, str(party or "")))
             yield session
 
     def check(self) -> None:

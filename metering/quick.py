@@ -14,6 +14,7 @@ READING_COLUMNS = (
     "sequence, device_time, time_quality, reason, status, registers, gap_start, gap_end, "
     "spectrum_cells, spectrum_ms, replayed"
 )
+_ROWS_A_STATEMENT = 16
 USAGE_FIGURES = (
     "from_at, until_at, deltas, spectrum_cells, spectrum_ms, substitute, unsynchronised, replayed, "
     "first_sequence, last_sequence"
@@ -70,10 +71,10 @@ CURRENT_USAGE = (
     f"SELECT starts_at, revision, is_open, {USAGE_FIGURES} FROM usage "
     "WHERE meter_id = %s AND starts_at BETWEEN %s AND %s AND superseded_at IS NULL"
 )
-ADD_USAGE = (
-    f"INSERT INTO usage (meter_id, owner_id, recorded_at, starts_at, revision, is_open, {USAGE_FIGURES}) "
-    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_ADD_USAGE = (
+    f"INSERT INTO usage (meter_id, owner_id, recorded_at, starts_at, revision, is_open, {USAGE_FIGURES}) VALUES "
 )
+_USAGE_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 GROW_USAGE = (
     "UPDATE usage SET recorded_at = %s, is_open = %s, from_at = %s, until_at = %s, deltas = %s, spectrum_cells = %s, "
     "spectrum_ms = %s, substitute = %s, unsynchronised = %s, replayed = %s, first_sequence = %s, last_sequence = %s "
@@ -94,7 +95,14 @@ def run(session: Session, statement: str, values: Sequence[Any]) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
-def run_many(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run one statement for each row of values."""
-    with driver(session).cursor() as cursor:
-        cursor.executemany(statement, rows)
+def array_text(numbers: Sequence[int]) -> str:
+    """Integers as PostgreSQL writes an array: the driver's own way looks at each of them several times."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def add_usage(session: Session, rows: Sequence[Sequence[Any]]) -> None:
+    """Add rows of usage, as many a statement as an upload mostly brings: each number is prepared once."""
+    for first in range(0, len(rows), _ROWS_A_STATEMENT):
+        some = rows[first : first + _ROWS_A_STATEMENT]
+        values = [array_text(value) if isinstance(value, list) else value for row in some for value in row]
+        run(session, _ADD_USAGE + ", ".join([_USAGE_ROW] * len(some)), values)

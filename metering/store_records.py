@@ -29,6 +29,7 @@ from metering.quick import (
     READING_COLUMNS,
     READINGS_BEFORE,
     WIDEN_LAYOUT,
+    array_text,
     driver,
     run,
 )
@@ -109,7 +110,8 @@ class RecordStore:
             run(self._session, WIDEN_LAYOUT, [list(wider.codes), list(wider.spindles), agent.meter_id])
         run(self._session, ADD_RECORDS, [agent.meter_id, agent.owner_id, agent.id, now, *_record_columns(taken.heads)])
         copy_readings(driver(self._session), copy_rows(taken, meter_id=agent.meter_id, owner_id=agent.owner_id))
-        last, end = taken.heads[-1], [taken.last_sequence, taken.heads[-1].digest, *taken.spectrum]
+        last = taken.heads[-1]
+        end = [taken.last_sequence, last.digest, *map(array_text, taken.spectrum)]
         run(self._session, MOVE_CHAIN, [last.pagination, *end, now, agent.id])
 
     def add_refused(self, agent: Agent, refused: Sequence[Refused], *, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from metering.layout import Layout
 from metering.period import QUARTER_HOUR, Period, quarter_start
-from metering.quick import ADD_USAGE, CURRENT_USAGE, GROW_USAGE, SUPERSEDE_USAGE, USAGE_FIGURES, run, run_many
+from metering.quick import CURRENT_USAGE, GROW_USAGE, SUPERSEDE_USAGE, USAGE_FIGURES, add_usage, array_text, run
 from metering.tables import AgentRow, MeterRow, UsageRow
 from metering.usage import Usage
 
@@ -103,13 +103,14 @@ class UsageStore:
             known = current.get(starts_at, _NOTHING)
             key = [meter_id, starts_at, known.revision]
             if known.is_open:
-                run(self._session, GROW_USAGE, [now, is_open, *values, *key])
+                grown = [array_text(value) if isinstance(value, list) else value for value in values]
+                run(self._session, GROW_USAGE, [now, is_open, *grown, *key])
             elif not known.revision or _differ(known.figures, values):
                 if known.revision:
                     run(self._session, SUPERSEDE_USAGE, [now, *key])
                 fresh.append([meter_id, owner_id, now, starts_at, known.revision + 1, is_open, *values])
         if fresh:
-            run_many(self._session, ADD_USAGE, fresh)
+            add_usage(self._session, fresh)
 
 
 def _figures(usage: Usage, layout: Layout) -> list[Any]:

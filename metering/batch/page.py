@@ -12,9 +12,12 @@ from metering.batch.block import Head
 from metering.batch.numbers import Unusual
 from metering.keyring import Keyring
 from metering.ocmf_fields import MAX_READINGS
+from metering.ocmf_leading import identified, leading
+from metering.reading import Reason, Status
 
 _OF_ONE_VALUE = {"FV": b'"1.3"', "IS": b"false", "IT": b'"NONE"'}
 _FLAGS = {b"true": True, b"false": False}
+_REASONS, _STATUSES = {str(one) for one in Reason}, {str(one) for one in Status}
 
 
 class Entry(Struct, forbid_unknown_fields=True, gc=False):
@@ -27,20 +30,32 @@ class Entry(Struct, forbid_unknown_fields=True, gc=False):
     RU: str | UnsetType = UNSET
     ST: str | UnsetType = UNSET
 
+    def optional(self) -> list[str]:
+        """What it says beside time and value."""
+        return [text for text in (self.TX, self.RI, self.RU, self.ST) if text is not UNSET]
+
 
 _FIELDS = msgspec.json.Decoder(dict[str, Raw])
 _ENTRIES = msgspec.json.Decoder(list[Entry])
 _ANY = msgspec.json.Decoder()
-_SHORTEST_ENTRY = len('{"TM":"","RV":},')
+_STAMP = len("0000-00-00T00:00:00,000+0000 S")
+_SHORTEST_ENTRY = len('{"TM":"","RV":},') + _STAMP
 _OPTIONAL_FIELD = len('"TX":"",')
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A text in parts. `rows` is XV without its outer brackets; `cells` XL, `gaps` XG and `sessions` XI, or None."""
+    """A text in parts, one of each for a reading or told by place.
+
+    `stamps` are TM and `shown` RV, joined by commas; `reasons` and `statuses` TX and ST as letters; `rows` is XV
+    without its outer brackets; `cells` XL, `gaps` XG and `sessions` XI, or None.
+    """
 
     head: Head
-    entries: list[Entry]
+    stamps: list[str]
+    shown: bytes
+    reasons: bytes
+    statuses: bytes
     codes: tuple[str, ...]
     rows: bytes
     cells: Raw | None
@@ -56,15 +71,58 @@ def page(text: str, keys: Keyring) -> Page:
     fields = _FIELDS.decode(payload)
     _check_fields(fields, len(payload))
     entries = _ENTRIES.decode(fields["RD"])
-    _check_entries(entries, len(memoryview(fields["RD"])))
     head = _head(text, fields, len(entries))
     signing.check(signature, payload.encode("ascii"), keys.of(head.pagination))
     rows = bytes(fields["XV"])
     if not (rows.startswith(b"[[") and rows.endswith(b"]]") and rows.count(b"[") == 1 + len(entries)):
         raise Unusual("XV")
-    codes, clocks, steps, gaps, sessions = (_decoded(fields, key) for key in ("XC", "XT", "XK", "XG", "XI"))
+    named, clocks, steps, gaps, sessions = (_decoded(fields, key) for key in ("XC", "XT", "XK", "XG", "XI"))
     ocmf_read.read_clocks(clocks, steps)
-    return Page(head, entries, ocmf_readings.read_codes(codes), rows[1:-1], fields.get("XL"), gaps, sessions)
+    codes = ocmf_readings.read_codes(named)
+    told = _told(entries, codes)
+    shown = b",".join([one.RV for one in entries])
+    # Without blanks, repeats and escapes the section is as long as its parts; that the stamps have their length is seen
+    # when they are read.
+    optional = sum(_OPTIONAL_FIELD + len(text) for _, one in told for text in one.optional())
+    if len(memoryview(fields["RD"])) != 1 + _SHORTEST_ENTRY * len(entries) + len(shown) - len(entries) + 1 + optional:
+        raise Unusual("RD")
+    return Page(
+        head=head,
+        stamps=[one.TM for one in entries],
+        shown=shown,
+        reasons=_letters([(place, one.TX) for place, one in told], len(entries), _REASONS),
+        statuses=_letters([(place, one.ST) for place, one in told], len(entries), _STATUSES),
+        codes=codes,
+        rows=rows[1:-1],
+        cells=fields.get("XL"),
+        gaps=gaps,
+        sessions=sessions,
+    )
+
+
+def _told(entries: list[Entry], codes: tuple[str, ...]) -> list[tuple[int, Entry]]:
+    """The entries that say more than a time and a value, as the first must; most say what the one before said."""
+    if not 0 < len(entries) <= MAX_READINGS:
+        raise Unusual("RD")
+    told = [
+        (place, one)
+        for place, one in enumerate(entries)
+        if not (one.TX is UNSET and one.ST is UNSET and one.RI is UNSET and one.RU is UNSET)
+    ]
+    which = identified(leading(codes)[1])
+    for place, one in told:
+        if not all(text == which[key] or (text is UNSET and place) for key, text in (("RI", one.RI), ("RU", one.RU))):
+            raise Unusual("RI and RU")
+    return told
+
+
+def _letters(told: list[tuple[int, str | UnsetType]], count: int, choices: set[str]) -> bytes:
+    """A letter for each of `count` entries, where one that does not tell it has that of the entry before."""
+    given = [(place, text) for place, text in told if text is not UNSET]
+    if not given or given[0][0] != 0 or not {text for _, text in given} <= choices:
+        raise Unusual("TX or ST")
+    ends = [place for place, _ in given[1:]] + [count]
+    return "".join([text * (end - place) for (place, text), end in zip(given, ends, strict=True)]).encode("ascii")
 
 
 def _decoded(fields: dict[str, Raw], key: str) -> Any:
@@ -86,15 +144,6 @@ def _check_fields(fields: dict[str, Raw], size: int) -> None:
     # Without blanks, repeats and escapes an object is as long as its parts.
     if size != 1 + sum([len(key) + 4 + len(memoryview(raw)) for key, raw in fields.items()]):
         raise Unusual("spelling")
-
-
-def _check_entries(entries: list[Entry], size: int) -> None:
-    if not 0 < len(entries) <= MAX_READINGS:
-        raise Unusual("RD")
-    texts = [text for one in entries for text in (one.TX, one.ST, one.RI, one.RU) if text is not UNSET]
-    least = 1 + _SHORTEST_ENTRY * len(entries) + _OPTIONAL_FIELD * len(texts) + sum(map(len, texts))
-    if size != least + sum([len(one.TM) + len(memoryview(one.RV)) for one in entries]):
-        raise Unusual("RD")
 
 
 def _head(text: str, fields: dict[str, Raw], count: int) -> Head:

@@ -76,12 +76,18 @@ class Taken:
 
     def _grown(self, kept: Integers) -> dict[int, dict[tuple[str, int], int]]:
         """Per kept reading what the cells grew since the one kept before."""
-        owner = np.searchsorted(kept, self.growth.places)
-        sums: dict[int, dict[int, int]] = {}
-        for index, cell, ms in zip(owner.tolist(), self.growth.cells.tolist(), self.growth.ms.tolist(), strict=True):
-            of_index = sums.setdefault(index, {})
-            of_index[cell] = of_index.get(cell, 0) + ms
-        return {index: self.layout.spectrum(list(cells), list(cells.values())) for index, cells in sums.items()}
+        growth = self.growth
+        if not len(growth.places):
+            return {}
+        owners = np.searchsorted(kept, growth.places)
+        order = np.lexsort((growth.cells, owners))
+        owners, cells = owners[order], growth.cells[order]
+        begins = np.flatnonzero(np.r_[True, (owners[1:] != owners[:-1]) | (cells[1:] != cells[:-1])])
+        sums = np.add.reduceat(growth.ms[order], begins)
+        grown: dict[int, dict[tuple[str, int], int]] = {}
+        for owner, cell, ms in zip(owners[begins].tolist(), cells[begins].tolist(), sums.tolist(), strict=True):
+            grown.setdefault(owner, {}).update(self.layout.spectrum([cell], [ms]))
+        return grown
 
     def _reading(self, place: int) -> Reading:
         """One reading, without its spectrum."""

@@ -34,6 +34,7 @@ MOVE_CHAIN = (
     "last_seen_at = %s WHERE id = %s"
 )
 LAYOUT = "SELECT register_codes, spindles FROM meter WHERE id = %s"
+LAYOUTS = "SELECT id, register_codes FROM meter WHERE id = ANY(%b::uuid[])"
 LAYOUT_AND_MOMENT = (
     f"SELECT register_codes, spindles, {READING_COLUMNS} FROM meter LEFT JOIN reading ON meter_id = id "
     "AND sequence <= %s AND device_time = (SELECT device_time FROM reading WHERE meter_id = %s AND sequence = %s) "

@@ -14,14 +14,14 @@ from workbench.bench.faults.score import Score
 from workbench.bench.row import Row
 
 BENCHES = {
-    "ingest": "workbench.bench.ingest:run",
+    "ingest": "workbench.bench.ingest.rows:run",
     "agent": "workbench.bench.agent.rows:run",
     "faults": "workbench.bench.faults.table:run",
     "rollup": "workbench.bench.rollup:run",
 }
 """Name -> "module:function"; the function takes the number of runs and gives the rows."""
-_SIZED = {"rollup"}
-"""Those that also take how many rows of input to make."""
+_SIZED = {"rollup": "--rows", "ingest": "--stored"}
+"""Those that also take a size, and the option that says it."""
 _NOT_HELD = 1
 Rows: TypeAlias = Sequence[Row] | Sequence[Score]
 
@@ -39,15 +39,21 @@ def bench(
         int | None,
         typer.Option("--rows", min=1000, help="Rows of input to make (rollup; its claim: 50000000)."),
     ] = None,
+    stored: Annotated[
+        int | None,
+        typer.Option("--stored", min=1000, help="Readings stored already (ingest; its claim: 10000000)."),
+    ] = None,
 ) -> None:
     """Measure ours against a limit or a peer of the same run; the ratio is what counts, not the machine's figures.
 
     Exit codes: 0 every row reaches its goal · 1 one does not · 2 wrong command line · 3 could not measure.
     """
     measure = _load(name)
-    if size is not None and name not in _SIZED:
-        raise typer.BadParameter(f"{name} has input of one size only", param_hint="--rows")
-    rows = measure(runs) if size is None else measure(runs, size)
+    for option, given in (("--rows", size), ("--stored", stored)):
+        if given is not None and _SIZED.get(name) != option:
+            raise typer.BadParameter(f"{name} does not take it", param_hint=option)
+    how_much = size or stored
+    rows = measure(runs) if how_much is None else measure(runs, how_much)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine_agents.spool_file import SpoolBroken, SpoolInUse, connect, failures_told_apart, lock
+from machine_agents.spool_file import SpoolBroken, SpoolInUse, connect, failures_told_apart, keep, lock
 from metering.ocmf import Sealed
 from metering.reading import GENESIS
 
@@ -80,7 +80,7 @@ class Spool:
         for one in sealed:
             tail = _follow(tail, one)
         with self._transaction():
-            self._db.executemany("insert or replace into kept values (?, ?)", kept.items())
+            keep(self._db, kept)
             self._db.executemany(
                 "insert into record values (?, ?, ?, ?, null)",
                 [(one.record.pagination, one.record.readings[-1].sequence, one.digest, one.text) for one in sealed],
@@ -126,7 +126,7 @@ class Spool:
             self._db.executemany(
                 "update record set refused = ? where pagination = ?", [(why, number) for number, why in refused.items()]
             )
-            self._db.execute("insert or replace into kept values ('sent', ?)", (str(last),))
+            keep(self._db, {"sent": str(last)})
 
     def rewind(self, high_water: int) -> None:
         """The service has lost what it had: send again everything after `high_water`."""
@@ -184,6 +184,8 @@ class Spool:
         rows = self._rows("select pagination, sequence, digest from record order by 1 desc limit 1")
         tail = Tail(*rows[0]) if rows else Tail(*json.loads(self.kept("base") or "[0, 0, null]"))
         tail = tail if tail.digest else Tail()
+        if not (isinstance(tail.pagination, int) and isinstance(tail.sequence, int)):
+            raise SpoolBroken("its newest record has no number")
         sent = self._sent()
         unsettled = self._rows("select count(*) from record where pagination > ?", sent)[0][0]
         if unsettled != max(0, tail.pagination - sent):

@@ -7,7 +7,7 @@ from it could seal a wrong number.
 import fcntl
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +15,7 @@ from typing import TextIO
 from machine_agents.delivery import NotStored, StoreBroken
 
 _SCHEMA = """
-create table if not exists kept (name text primary key, value text not null) without rowid;
+create table if not exists kept (name text primary key, value text not null, digest text) without rowid;
 create table if not exists record (
     pagination integer primary key,
     sequence integer not null,
@@ -28,6 +28,8 @@ create index if not exists record_refused on record (pagination) where refused i
 _WHAT_TO_DO = "keep it; `python -m machine_agents recover` goes on from what is whole and what the service has"
 _EXAMINED = 1000
 """Newest records whose texts are checked against their digests at the start; every page is checked in any case."""
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+_KEEP = "insert or replace into kept values (?, ?, ?)"
 
 
 class SpoolInUse(Exception):
@@ -50,8 +52,29 @@ def connect(folder: Path) -> sqlite3.Connection:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         connection.executescript(_SCHEMA)
+        _add_digests(connection)
         _examine(connection)
     return connection
+
+
+def keep(connection: sqlite3.Connection, kept: Mapping[str, str]) -> None:
+    """Store texts by name, each with its digest: SQLite would not notice a bit that a disk has turned in one."""
+    connection.executemany(_KEEP, ((name, value, _digest(name, value)) for name, value in kept.items()))
+
+
+def _digest(name: str, value: str) -> str:
+    return hashlib.sha256(f"{name}\0{value}".encode()).hexdigest()
+
+
+def _add_digests(connection: sqlite3.Connection) -> None:
+    """A file of an agent from before there were any: what it keeps is taken as it is, this once."""
+    if any(column[1] == "digest" for column in connection.execute("pragma table_info(kept)")):
+        return
+    rows = connection.execute("select name, value from kept").fetchall()
+    connection.execute("begin immediate")
+    connection.execute("alter table kept add column digest text")
+    keep(connection, dict(rows))
+    connection.execute("commit")
 
 
 def lock(folder: Path) -> TextIO:
@@ -75,18 +98,24 @@ def failures_told_apart(place: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise SpoolBroken(f"{place}: {error}") from error
+        # Without a code: a text that is none any more. SQLITE_ERROR: tables that are not the ones that were made.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGED:
+            raise SpoolBroken(f"{place}: {error!s:.200}") from error
         raise NotStored(f"the spool cannot be used, {place}: {error}") from error
+    except UnicodeDecodeError as error:  # SQLite's own words hold what is no text
+        raise SpoolBroken(f"{place}: a name in it is no text") from error
     except OSError as error:
         raise NotStored(f"the spool cannot be used, {place}: {error.strerror}") from error
 
 
 def _examine(connection: sqlite3.Connection) -> None:
-    """Raise unless all pages are sound and the newest records are the ones that were sealed."""
+    """Raise unless all pages are sound, what is kept is what was stored, and the newest records what was sealed."""
     first_fault = connection.execute("pragma quick_check(1)").fetchone()[0]
     if first_fault != "ok":
         raise SpoolBroken(str(first_fault))
+    for name, value, digest in connection.execute("select name, value, digest from kept"):
+        if _digest(str(name), str(value)) != digest:
+            raise SpoolBroken(f"what it keeps of {name!s:.40} is not what was stored")
     newest = connection.execute(
         "select pagination, digest, text from record order by pagination desc limit ?", (_EXAMINED,)
     )

@@ -1,8 +1,11 @@
 """The spool: numbered, chained, whole after a crash, and the same batch until it is settled."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -112,6 +115,54 @@ def test_a_missing_record_is_noticed(tmp_path: Path) -> None:
 def test_a_file_that_is_no_spool_is_named(tmp_path: Path) -> None:
     (tmp_path / "spool.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(SpoolBroken, match=r"spool\.sqlite"):
+        Spool(tmp_path)
+
+
+def contents(spool: Spool) -> tuple[object, ...]:
+    kept = [spool.kept(name) for name in ("accrual", "source", "sent", "batch")]
+    return spool.tail, kept, list(spool.texts()), spool.refused(), spool.counts()
+
+
+def test_whichever_bit_a_disk_turns_it_is_noticed_or_nothing_is_another(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "sound")
+    for number in range(6):
+        spool.commit({"accrual": f'{{"registers": {{"power_on": {1_000_000 + number}}}}}' * 20}, sealed(spool))
+        spool.commit({"source": f"subscription {number}"})
+    spool.settle(3, {2: "signature"})
+    spool.batch(2, 10**6)
+    sound = contents(spool)
+    spool.close()
+    file = (tmp_path / "sound" / "spool.sqlite").read_bytes()
+    registers, outcomes = file.index(b'{"registers"'), Counter[str]()
+    for place in (*range(registers, registers + 600, 30), *range(7, len(file), len(file) // 120)):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        turned = bytearray(file)
+        turned[place] ^= 1 << (place % 8)
+        (tmp_path / "data" / "spool.sqlite").write_bytes(turned)
+        try:
+            spool = Spool(tmp_path / "data")
+        except (SpoolBroken, NotStored) as named:
+            outcomes[type(named).__name__] += 1
+        else:
+            assert contents(spool) == sound, f"the bit at {place}"
+            spool.close()
+        shutil.rmtree(tmp_path / "data")
+    assert outcomes["SpoolBroken"] >= 20
+
+
+def test_a_spool_of_before_its_texts_had_digests_is_taken_as_it_is(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "spool.sqlite")) as db:
+        db.execute("create table kept (name text primary key, value text not null) without rowid")
+        db.execute("insert into kept values ('accrual', 'of before')")
+        db.commit()
+    for _ in range(2):
+        spool = Spool(tmp_path)
+        assert spool.kept("accrual") == "of before"
+        spool.close()
+    with closing(sqlite3.connect(tmp_path / "spool.sqlite")) as db:
+        db.execute("update kept set value = 'of another'")
+        db.commit()
+    with pytest.raises(SpoolBroken, match="accrual is not what was stored"):
         Spool(tmp_path)
 
 

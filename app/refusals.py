@@ -1,11 +1,12 @@
 """Refused records on the service's database: settling them, taking up what waits behind, and the alarm about them."""
 
 import logging
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.database import Database, Role
+from app.database import Database, Role, Session
 from metering.chain import Passed
 from metering.machine import Agent
 from metering.refusals.settle import note_all, settle, take_up
@@ -13,6 +14,9 @@ from metering.refusals.store import RefusalStore
 from metering.refusals.watch import watch
 from metering.store import MeteringStore
 
+HEADER = "spindleshare-refused"
+"""The request header in which an agent names refused records, oldest first, to be told which of them are settled."""
+_NUMBERS = re.compile(r"[0-9]{1,18}(,[0-9]{1,18}){0,99}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
@@ -71,3 +75,10 @@ def tend_refusals(database: Database, *, now: datetime) -> list[tuple[Agent, int
     for agent in agents:
         take_up_all(database, agent, now=now)
     return watch_once(database, now=now)
+
+
+def settled_numbers(session: Session, agent: Agent, header: str | None) -> list[int] | None:
+    """Of the refused records that an agent says it knows of, those that wait no more; None where it says nothing."""
+    if not header or not _NUMBERS.fullmatch(header):
+        return None
+    return RefusalStore(session).settled_among(agent.id, [int(number) for number in header.split(",")])

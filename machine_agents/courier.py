@@ -25,6 +25,8 @@ from metering.ocmf import PrivateKey, public_to_pem
 _FIRST_PAUSE_SECONDS = 0.5
 _REQUEST_SECONDS = 30
 _MAX_BATCH_BYTES = 1024 * 1024
+_REFUSALS = "Spindleshare-Refused"
+_ASKED_AT_ONCE = 100
 
 
 class Refused(Exception):
@@ -33,10 +35,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the service did with a batch. `high_water`: it holds every record up to this number."""
+    """What the service did with a batch. `high_water`: it holds every record up to this number. `settled` are earlier
+    refusals that wait for nobody any more: their owner accepted the gap, or the record was stored after all."""
 
     high_water: int
     refused: dict[int, str]
+    settled: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, answer: dict[str, Any], batch: list[Spooled]) -> "Receipt":
@@ -45,7 +49,8 @@ class Receipt:
         high_water = int(answer["high_water"])
         # A text that the service cannot read has no number there: it is the one that its mark stopped at.
         refused = {int(one["pagination"] or high_water + 1): str(one["reason"]) for one in answer["refused"]}
-        return cls(high_water, {number: why for number, why in refused.items() if number in sent})
+        settled = tuple(int(number) for number in answer.get("settled") or ())
+        return cls(high_water, {number: why for number, why in refused.items() if number in sent}, settled)
 
 
 class Courier:
@@ -157,6 +162,7 @@ class Courier:
                 "Authorization": f"Bearer {token}",
                 "Content-Type": "text/plain; charset=utf-8",
                 **(self.planner.header() if self.planner else {}),
+                **_refusals(spool),
             },
         )
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE and len(batch) > 1:
@@ -184,12 +190,15 @@ class Courier:
             if known == receipt.high_water:
                 raise Refused(f"the service does not keep record {receipt.high_water + 1}, and gives no reason")
             return
-        spool.settle(last, receipt.refused)
+        spool.settle(last, receipt.refused, accepted=receipt.settled)
         self._wait = _FIRST_PAUSE_SECONDS
         self._status.note("service", state="reached", why=None, fell_back_to=None, high_water=receipt.high_water)
         if receipt.refused:
             self._status.say("records refused", refused=receipt.refused)
-            self._status.note("service", refused={**spool.refused()})
+        if receipt.settled:
+            self._status.say("refused records settled", settled=list(receipt.settled))
+        if receipt.refused or receipt.settled:
+            self._status.note("service", refused=spool.refused() or None)
 
     async def _enrol_once(self) -> Enrolment:
         if self._config.code_file is None:
@@ -216,6 +225,12 @@ class Courier:
         self._status.write(at_once=True)
         await self._pause(self._wait * random.uniform(0.8, 1.2))
         self._wait = min(2 * self._wait, self._config.retry_max_seconds)
+
+
+def _refusals(spool: Spool) -> dict[str, str]:
+    """What asks the service which refused records are settled: their numbers, the oldest ones."""
+    known = list(spool.refused())[:_ASKED_AT_ONCE]
+    return {_REFUSALS: ",".join(map(str, known))} if known else {}
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

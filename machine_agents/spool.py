@@ -5,7 +5,7 @@ returns (WAL, synchronous=FULL). Records are numbered and chained here; sent one
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,9 +120,13 @@ class Spool:
         self.commit({"batch": str(rows[-1].pagination)})
         return rows
 
-    def settle(self, last: int, refused: Mapping[int, str]) -> None:
-        """The service has decided on every record up to `last`; `refused` ones are set aside with its reason."""
+    def settle(self, last: int, refused: Mapping[int, str], *, accepted: Iterable[int] = ()) -> None:
+        """The service has decided on every record up to `last`; `refused` ones are set aside with its reason, and of
+        those set aside before, the `accepted` ones count as refused no more."""
         with self._transaction():
+            self._db.executemany(
+                "update record set refused = null where pagination = ?", [(number,) for number in accepted]
+            )
             self._db.executemany(
                 "update record set refused = ? where pagination = ?", [(why, number) for number, why in refused.items()]
             )

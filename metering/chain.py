@@ -4,7 +4,7 @@ One rule for both sides: the service appends arriving records to a `Chain`, an a
 `verify`. A signature alone proves who said it; the chain proves that nothing was left out, added or wound back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import lt
 
@@ -41,7 +41,8 @@ class Passed:
 class Chain:
     """The end of a meter's chain so far. `spectrum` holds every cell's cumulative milliseconds.
 
-    `passed` is an accepted gap that begins here: the record after it may follow, as well as the one that is lacking.
+    `passed` are accepted gaps that begin here, of which one is the true one: several texts may have claimed a number.
+    The record after a gap may follow, as well as the one that is lacking.
     """
 
     agent: str
@@ -50,7 +51,7 @@ class Chain:
     digest: str = GENESIS
     last: Reading | None = None
     spectrum: dict[tuple[str, int], int] = field(default_factory=dict)
-    passed: Passed | None = None
+    passed: Sequence[Passed] = ()
 
     def append(self, sealed: Sealed) -> list[dict[tuple[str, int], int]] | Fault:
         """Take `sealed` as the next record: the spectrum's growth per reading; or say the fault and stay as it is."""
@@ -58,7 +59,7 @@ class Chain:
         reason = self._misplaced(record)
         grown: list[dict[tuple[str, int], int]] = []
         changed: dict[tuple[str, int], int] = {}
-        last, beyond = self.last, self._is_beyond(record)
+        last, beyond = self.last, self._gap_before(record) is not None
         for reading in record.readings:
             reason = reason or _not_after(last, reading, beyond=beyond)
             grown.append(self._growth(reading.spectrum, changed))
@@ -69,12 +70,13 @@ class Chain:
             return Fault(record.pagination, reason)
         self.pagination, self.digest, self.last = record.pagination, sealed.digest, last
         self.spectrum.update(changed)
-        self.passed = None
+        self.passed = ()
         return grown
 
-    def _is_beyond(self, record: Record) -> bool:
-        """Whether the record is the one after the accepted gap."""
-        return self.passed is not None and record.pagination == self.passed.last + 1
+    def _gap_before(self, record: Record) -> Passed | None:
+        """The accepted gap that the record is the one after; where several end there, the one that it is linked to."""
+        found = [gap for gap in self.passed if gap.last + 1 == record.pagination]
+        return next((gap for gap in found if gap.digest == record.previous), found[0] if found else None)
 
     def _growth(self, cells: Spectrum, changed: Spectrum) -> dict[tuple[str, int], int]:
         """What `cells` grew beyond what this record has changed before, or else beyond the chain's end."""
@@ -87,8 +89,8 @@ class Chain:
 
     def _misplaced(self, record: Record) -> str | None:
         expected, digest = self.pagination + 1, self.digest
-        if self.passed is not None and self._is_beyond(record):
-            expected, digest = self.passed.last + 1, self.passed.digest
+        if gap := self._gap_before(record):
+            expected, digest = gap.last + 1, gap.digest
         if record.agent != self.agent:
             return f"the record is of agent {record.agent!r}, not {self.agent!r}"
         if record.meter != self.meter:
@@ -121,10 +123,10 @@ def walk(run: Iterable[Sealed], follows: Chain | None, passed: Iterable[Passed] 
     """
     faults: list[Fault] = []
     chain = follows
-    gaps = {(gap.after, gap.last): gap for gap in passed}
+    gaps = list(passed)
     for sealed in run:
         chain = chain or Chain(sealed.record.agent, sealed.record.meter)
-        chain.passed = gaps.get((chain.pagination, sealed.record.pagination - 1))
+        chain.passed = [gap for gap in gaps if gap.after == chain.pagination]
         if isinstance(fault := chain.append(sealed), Fault):
             faults.append(fault)
             chain = after(sealed, chain.spectrum)

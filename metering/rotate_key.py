@@ -8,9 +8,15 @@ from metering.keyring import handover, is_proven
 from metering.machine import Agent
 from metering.store import MeteringStore
 
+MAX_REASON = 200
+
 
 class RotationRefused(Exception):
     """The new key is not taken: the message says why; nothing has changed."""
+
+
+class CannotRevoke(ValueError):
+    """Give a reason of 1 to 200 characters: it is kept, and told with every record that is refused from then on."""
 
 
 class NoSuchAgent(LookupError):
@@ -52,11 +58,14 @@ def revoke_agent(serial: str, why: str, *, store: MeteringStore, now: datetime) 
     """From now on nothing of this meter's agent is taken; what it sends is kept aside. Again: changes nothing.
 
     Also what it says it sealed before is not taken: who holds the key could have sealed it today.
+    Raises UnknownMeter, NoSuchAgent, CannotRevoke.
     """
+    if not 0 < len(why.strip()) <= MAX_REASON:
+        raise CannotRevoke
     agent = store.agent_of(store.meter_by_serial(serial).id)
     if agent is None:
         raise NoSuchAgent(f"no agent is enrolled for meter {serial!r}: check the serial number")
     if agent.revoked_at is None:
-        agent = replace(agent, revoked_at=now, revoked_why=why)
+        agent = replace(agent, revoked_at=now, revoked_why=why.strip())
         store.set_revoked(agent)
     return agent

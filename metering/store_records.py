@@ -134,12 +134,12 @@ class RecordStore:
         }
         self._session.execute(insert(RefusedRecordRow).on_conflict_do_nothing(), list(rows.values()))
 
-    def passed(self, agent_id: UUID, after: int) -> Passed | None:
-        """The accepted gap after record `after`, the widest where it was widened; None where there is none."""
+    def passed(self, agent_id: UUID, after: int) -> list[Passed]:
+        """The accepted gaps after record `after`, the narrowest first: a gap is widened record by record."""
         row = SettledRefusalRow
-        query = select(row).where(row.agent_id == agent_id, row.after_pagination == after)
-        found = self._session.exec(query.order_by(col(row.last_pagination).desc()).limit(1)).first()
-        return Passed(after, found.last_pagination, found.digest) if found and found.last_pagination else None
+        query = select(row.last_pagination, row.digest).where(row.agent_id == agent_id, row.after_pagination == after)
+        found = self._session.exec(query.order_by(col(row.last_pagination), col(row.recorded_at)))
+        return [Passed(after, last, digest) for last, digest in found if last is not None]
 
     def gaps(self, meter_id: UUID) -> list[Passed]:
         """The accepted gaps that the meter's chain has gone on behind, in its order, each with who accepted it."""

@@ -7,10 +7,11 @@ from litestar import Request, post
 from litestar.datastructures import State
 from litestar.params import RawBody
 
-from app import clock
+from app import clock, refusals
 from app.cut_schedules import HEADER, known_number, schedule_in_force
 from app.database import Database, Role
 from app.problems import Problem
+from app.refusals import settled_numbers
 from metering.enrol import identify
 from metering.ingest import ingest
 from metering.store import MeteringStore
@@ -28,13 +29,15 @@ class RefusedRecord(msgspec.Struct):
 
 class Receipt(msgspec.Struct, omit_defaults=True):
     """What became of a batch. Up to `high_water` everything is stored and may be forgotten by the agent. `schedule` is
-    the signed cut schedule, where the agent said the number of an older one."""
+    the signed cut schedule, where the agent said the number of an older one; `settled` are those of the refused records
+    which it named (Spindleshare-Refused: 4,5) that wait for nobody any more."""
 
     stored: int
     duplicate: int
     refused: list[RefusedRecord]
     high_water: int
     schedule: str | None = None
+    settled: list[int] | None = None
 
 
 @post("/api/readings", status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
@@ -55,8 +58,9 @@ def receive(request: Request[Any, Any, State], body: RawBody) -> Receipt:
         if known is not None and agent.revoked_at is None:
             key = request.app.state.platform_key
             schedule = schedule_in_force(session, agent.meter_id, known=known, key=key, now=clock.now()).text
+        settled = settled_numbers(session, agent, request.headers.get(refusals.HEADER))
     refused = [RefusedRecord(one.pagination, one.reason) for one in receipt.refused]
-    return Receipt(receipt.stored, receipt.duplicate, refused, receipt.high_water, schedule)
+    return Receipt(receipt.stored, receipt.duplicate, refused, receipt.high_water, schedule, settled)
 
 
 def unknown_agent() -> Problem:

@@ -1,10 +1,10 @@
 """Settling refused records: the chain goes on behind an accepted gap, or the record is noted; all are kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from metering.batch.end import End
 from metering.chain import Passed
 from metering.ingest import Receipt, ingest
 from metering.machine import Agent
@@ -39,7 +39,7 @@ def settle(
     if found is None or found[0].agent_id != agent.id:
         raise CannotSettle("there is no such record to settle: it was stored or settled meanwhile")
     one, _ = found
-    gap = _gap(one, end, metering)
+    gap = gap_of(one, end.pagination, metering.passed(agent.id, end.pagination))
     refusals.settle(agent, [one], gap, why=reason, by=by, now=now)
     return Outcome(gap)
 
@@ -60,27 +60,24 @@ def take_up(agent: Agent, *, refusals: RefusalStore, metering: MeteringStore, no
     `stored` of the receipt is zero when nothing more follows. Needs the worker's role.
     """
     end = metering.lock_end(agent)
-    passed = metering.passed(agent.id, end.pagination)
-    texts = refusals.waiting_texts(agent.id, passed.last if passed else end.pagination, most=_MOST_AT_ONCE)
+    texts = refusals.waiting_texts(agent.id, end.pagination, most=_MOST_AT_ONCE)
     if not texts or end.agent.revoked_at is not None:
         return Receipt(0, 0, (), end.pagination)
     return ingest(texts, agent=end.agent, store=metering, now=now)
 
 
-def expected(end: End, metering: MeteringStore) -> int:
-    """The number of the record that the chain waits for, an accepted gap being passed."""
-    passed = metering.passed(end.agent.id, end.pagination)
-    return (passed.last if passed else end.pagination) + 1
+def gap_of(one: KeptAside, end: int, passed: Sequence[Passed]) -> Passed | None:
+    """The gap that `one` becomes when it is settled, of a chain that ends at record `end` with accepted gaps `passed`
+    there. None where it is only noted: the chain has passed its number, or the text has none. CannotSettle.
 
-
-def _gap(one: KeptAside, end: End, metering: MeteringStore) -> Passed | None:
-    wanted = expected(end, metering)
-    number = wanted if one.pagination is None else one.pagination
-    if number < wanted:
+    Where several texts claim one number, each may be settled: the next record is linked to one of them.
+    """
+    if one.pagination is None or one.pagination <= end:
         return None
-    if number > wanted:
-        raise CannotSettle(f"record {number} waits behind record {wanted}: settle that one first")
-    return Passed(end.pagination, number, one.digest)
+    wanted = max([end, *(gap.last for gap in passed)]) + 1
+    if one.pagination > wanted:
+        raise CannotSettle(f"record {one.pagination} waits behind record {wanted}: settle that one first")
+    return Passed(end, one.pagination, one.digest)
 
 
 def _reason(why: str) -> str:

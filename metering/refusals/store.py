@@ -1,6 +1,6 @@
 """Where refusals meet rows: what is kept aside and unsettled, what was settled, alarms."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from metering.machine import Agent
 from metering.refusals.refusal import Alarm, KeptAside, Settled, alarm_id
 from metering.refusals.tables import RefusalAlarmRow, SettledRefusalRow
 from metering.store_records import gone_on, is_unsettled
-from metering.tables import MeterRow, RecordRow, RefusedRecordRow
+from metering.tables import AgentRow, MeterRow, RecordRow, RefusedRecordRow
 
 
 class RefusalStore:
@@ -50,6 +50,29 @@ class RefusalStore:
         row = RefusedRecordRow
         query = select(row.text).where(row.agent_id == agent_id, col(row.pagination) > after, is_unsettled())
         return list(self._session.exec(query.order_by(col(row.pagination), col(row.recorded_at)).limit(most)))
+
+    def count_behind(self, agent_id: UUID, after: int) -> int:
+        """How many unsettled texts say that they come after record `after`."""
+        row = RefusedRecordRow
+        query = select(func.count()).where(row.agent_id == agent_id, col(row.pagination) > after, is_unsettled())
+        return self._session.exec(query).one()
+
+    def reasons(self, meter_id: UUID) -> list[tuple[str, int]]:
+        """Why texts of the meter were refused and how many for it, unsettled ones, in the chain's order."""
+        row = RefusedRecordRow
+        query = select(row.reason, func.count()).where(row.meter_id == meter_id, is_unsettled())
+        return list(self._session.exec(query.group_by(col(row.reason)).order_by(func.min(row.pagination).nulls_last())))
+
+    def chain_end(self, agent_id: UUID) -> int:
+        """The number of the last stored record of the agent."""
+        return self._session.exec(select(AgentRow.pagination).where(AgentRow.id == agent_id)).one()
+
+    def settled_among(self, agent_id: UUID, numbers: Sequence[int]) -> list[int]:
+        """Those of `numbers` up to the chain's end of which the agent has no unsettled refusal."""
+        row = RefusedRecordRow
+        query = select(row.pagination).where(row.agent_id == agent_id, col(row.pagination).in_(numbers), is_unsettled())
+        standing, end = set(self._session.exec(query)), self.chain_end(agent_id)
+        return [number for number in numbers if number <= end and number not in standing]
 
     def settle(
         self, agent: Agent, found: Iterable[KeptAside], gap: Passed | None, *, why: str, by: str, now: datetime

@@ -27,6 +27,8 @@ class FakeService:
     faults: list[int | str] = field(default_factory=list)
     refuse: dict[int, str] = field(default_factory=dict)
     refused: set[int] = field(default_factory=set)
+    settled: set[int] = field(default_factory=set)
+    named: list[str | None] = field(default_factory=list)
     most: int = 1000
     marks_refused: bool = True
     tells_chain: bool = True
@@ -71,7 +73,8 @@ class FakeService:
         return {"number": number, "schedule": text if int(known or 0) < number else None,
                 "schedule_key_pem": self.schedule_key}  # fmt: skip
 
-    def take(self, text: str, known: str | None = None) -> tuple[int, dict[str, Any]]:
+    def take(self, text: str, known: str | None = None, named: str | None = None) -> tuple[int, dict[str, Any]]:
+        self.named.append(named)
         records = [ocmf.parse(line) for line in text.split("\n")]
         self.batches.append([one.record.pagination for one in records])
         if len(records) > self.most:
@@ -92,6 +95,8 @@ class FakeService:
                 self.stored[number] = one.text
                 new += 1
         receipt = {"stored": new, "duplicate": duplicate, "refused": refused, "high_water": self.high_water}
+        if named is not None:
+            receipt["settled"] = [int(number) for number in named.split(",") if int(number) in self.settled]
         newer = self.schedule is not None and known is not None and int(known) < self.schedule[0]
         return 200, receipt | ({"schedule": self.schedule[1]} if newer and self.schedule else {})
 
@@ -130,7 +135,9 @@ def fake_service(port: int = 0) -> Iterator[FakeService]:
             elif self.headers["Authorization"] != f"Bearer {TOKEN}":
                 status, answer = 401, {"title": "unknown token", "status": 401}
             else:
-                status, answer = service.take(body, self.headers["Spindleshare-Schedule"])
+                status, answer = service.take(
+                    body, self.headers["Spindleshare-Schedule"], self.headers["Spindleshare-Refused"]
+                )
             if fault == "lost answer":
                 self.close_connection = True
                 return

@@ -15,6 +15,7 @@ from machine_agents.config import ServiceConfig
 from machine_agents.courier import Courier, Refused
 from machine_agents.spool import Spool
 from machine_agents.status import Status
+from metering import ocmf
 from tests.machine_agents.fake_service import CODE, TOKEN, FakeService, fake_service
 from tests.machine_agents.test_spool import KEY, sealed
 
@@ -89,6 +90,27 @@ def test_a_refused_record_is_kept_and_shown_and_does_not_block_the_rest(
     assert sorted(service.stored) == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     assert spool.refused() == {3: "the signature does not match"}
     assert patient.status.facts["service"]["refused"] == {3: "the signature does not match"}
+
+
+def test_a_refused_record_that_was_settled_is_counted_no_more(
+    service: FakeService, spool: Spool, tmp_path: Path
+) -> None:
+    """It names those that it knows of; what the service says is settled is no finding any more, and nothing else is."""
+    service.refuse = {3: "the signature does not match", 6: "register fell"}
+    send_all(service.url, spool, tmp_path)
+    assert service.named == [None, "3", "3,6"]
+    service.settled = {3}
+    spool.commit({}, sealed(spool))
+    patient = send_all(service.url, spool, tmp_path)
+    assert spool.refused() == {6: "register fell"}
+    assert spool.counts().refused == 1
+    assert patient.status.facts["service"]["refused"] == {6: "register fell"}
+    service.settled = {6}
+    spool.commit({}, sealed(spool))
+    patient = send_all(service.url, spool, tmp_path)
+    assert spool.counts().refused == 0
+    assert "refused" not in patient.status.facts["service"]
+    assert [text for text in spool.texts() if ocmf.parse(text).record.pagination in (3, 6)]
 
 
 def test_a_high_water_below_a_refused_record_is_no_loss(service: FakeService, spool: Spool, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from metering.keyring import Keyring
 from metering.known import Mark
 from metering.ocmf import Sealed
 from metering.period import Period
+from metering.refusals.foresee import Foreseen, foresee
 from metering.refusals.refusal import Alarm, KeptAside, Settled
 from metering.refusals.settle import CannotSettle
 from metering.refusals.store import RefusalStore
@@ -92,6 +93,72 @@ def test_one_refused_record_blocks_until_its_gap_is_accepted(database: Database,
     assert [row.usage.evidence for row in rows if Mark.GAP in row.marks()] == [(3, 5), (3, 5)]
     (kept,) = chain.settled()
     assert (kept.why, kept.by, kept.recorded_at, kept.digest) == ("lost box", "Maker", NOW, chain.sealed[3].digest)
+
+
+def test_what_an_acceptance_would_do_is_told_before(database: Database, box: Box) -> None:
+    chain = Ledge(database, box, 4)
+    chain.send(*range(1, 9))
+
+    def foreseen(number: int) -> Foreseen:
+        (one,) = [each for each in chain.kept() if each.pagination == number]
+        with database.transaction(Role.WORKER) as session:
+            return foresee(box.agent, one.id, refusals=RefusalStore(session), metering=MeteringStore(session))
+
+    told = foreseen(4)
+    assert told.gap == Passed(3, 4, chain.sealed[3].digest)
+    assert told.before
+    assert told.behind
+    assert (told.before.sequence, told.behind.sequence, told.waiting) == (3, 5, 4)
+    assert told.grown["cutting"] == told.behind.registers["cutting"] - told.before.registers["cutting"]
+    with pytest.raises(CannotSettle, match="record 5 waits behind record 4"):
+        foreseen(5)
+    chain.accept(4)
+    with database.transaction(Role.WORKER) as session:
+        usage = MeteringStore(session).usage(box.agent.meter_id, DAY)
+    over = sum(row.deltas["cutting"] for row in usage if row.evidence == (3, 5))
+    assert over == told.grown["cutting"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_texts_that_claim_one_number_the_true_one_opens_the_way(
+    database: Database, box: Box, first: bool
+) -> None:
+    """Somebody forged a record 4 beside the agent's own, which was refused as well: no decision shuts the other out."""
+    chain = Ledge(database, box, 4)
+    forged = texts([ocmf.seal(replace(chain.sealed[3].record, previous="ab" * 32), STRANGER)])
+    chain.send(1, 2, 3, 4, 5, 6)
+    box.send(database, forged)
+    true, other = sorted(
+        (one for one in chain.kept() if one.pagination == 4), key=lambda one: one.digest != chain.sealed[3].digest
+    )
+    order = (true, other) if first else (other, true)
+    for one in order:
+        on_database.settle_one(database, box.agent, one.id, why="looked at", by="Maker", now=NOW)
+    assert chain.kept() == []
+    assert chain.sequences() == [1, 2, 3, 5, 6]
+    assert chain.send(7).high_water == 7
+    with database.transaction(Role.WORKER) as session:
+        usages = MeteringStore(session).usage(box.agent.meter_id, DAY)
+        evidence = evidence_for(box.agent.meter_id, usages, store=MeteringStore(session))
+    assert _audit(box, evidence.texts, usages, evidence.passed) == ([], True)
+
+
+def test_an_agent_is_told_which_of_its_refusals_wait_no_more(database: Database, box: Box) -> None:
+    """Passed by the chain and settled or stored: yes. Beyond the chain's end, or not settled: no."""
+    chain = Ledge(database, box, 4, 8)
+    chain.send(*range(1, 10))
+
+    def settled(header: str | None) -> list[int] | None:
+        with database.transaction(Role.WORKER) as session:
+            return on_database.settled_numbers(session, box.agent, header)
+
+    assert settled("4,5,6") == []
+    chain.accept(4)
+    assert settled("4,5,6,8,9,77") == [4, 5, 6]
+    for header in (None, "", "4;5", "x", "4,", "9" * 19, ",".join(["1"] * 101)):
+        assert settled(header) is None
+    box.send(database, texts(chain_of(replace(box, key=STRANGER), [reading(2)], after=chain.sealed[0])))
+    assert settled("2,4") == [4]
 
 
 def test_a_gap_is_not_a_record_wider_than_what_was_refused(database: Database, box: Box) -> None:
@@ -190,7 +257,7 @@ def test_after_a_revocation_everything_is_noted_at_once(database: Database, box:
     assert on_database.settle_all(database, box.agent, why="the stolen box", by="Maker", now=NOW) == 3
     assert chain.kept() == []
     with database.transaction(Role.WORKER) as session:
-        assert MeteringStore(session).passed(box.agent.id, 2) is None
+        assert MeteringStore(session).passed(box.agent.id, 2) == []
 
 
 def test_an_alarm_is_raised_once_and_cleared_when_settled(database: Database, box: Box) -> None:

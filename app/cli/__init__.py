@@ -41,6 +41,7 @@ COMMANDS = {
     "agents": Command("app.cli.agents:group", "The machine agents: which there are, how they stand, revoke one."),
     "replace": Command("app.cli.replace:group", "Another meter on a machine, or another machine for a lease."),
     "rate": Command("app.cli.rate:rate", "Price a usage file by a tariff file, with lines and working."),
+    "periods": Command("app.cli.periods:periods", "Billing periods by anchor, unit and zone, with their parts."),
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
     "completeness": Command(
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."

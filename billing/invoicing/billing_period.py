@@ -1,9 +1,11 @@
 """Billing periods as people write them: a month, or two days, by the clock of a zone."""
 
 import re
-from datetime import date, datetime, time
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from billing.invoicing.cycle import Cycle, Unit
+from billing.pricing.local_clock import midnight, moment_in
 from metering.period import Period
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})\Z")
@@ -20,7 +22,8 @@ def billing_period(text: str, zone: str) -> Period:
             return month(int(found[1]), int(found[2]), zone)
         start, slash, end = text.partition("/")
         if slash:
-            return Period(_moment(start, zone), _moment(end, zone))
+            clock = ZoneInfo(zone)
+            return Period(moment_in(start, clock), moment_in(end, clock))
     except ValueError as error:
         raise UnreadablePeriod(f"{text!r}: {error}") from error
     raise UnreadablePeriod(f"{text!r}: write a month such as 2026-05, or 2026-05-01/2026-05-16")
@@ -28,20 +31,17 @@ def billing_period(text: str, zone: str) -> Period:
 
 def month(year: int, number: int, zone: str) -> Period:
     """The calendar month of `zone`, as long as its clock changes make it."""
-    following = date(year + number // 12, number % 12 + 1, 1)
-    return Period(_midnight(date(year, number, 1), zone), _midnight(following, zone))
+    cycle = _months(zone)
+    index = cycle.number_at(midnight(date(year, number, 1), cycle.zone))
+    return Period(cycle.boundary(index), cycle.boundary(index + 1))
 
 
 def month_before(moment: datetime, zone: str) -> Period:
     """The last calendar month of `zone` that is over at `moment`."""
-    local = moment.astimezone(ZoneInfo(zone))
-    return month(local.year - (local.month == 1), (local.month - 2) % 12 + 1, zone)
+    cycle = _months(zone)
+    index = cycle.number_at(moment)
+    return Period(cycle.boundary(index - 1), cycle.boundary(index))
 
 
-def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone))
-
-
-def _moment(text: str, zone: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+def _months(zone: str) -> Cycle:
+    return Cycle.calendar(Unit.MONTH, 1, ZoneInfo(zone))

@@ -1,12 +1,14 @@
 """The share of a period's fixed amount that a lease owes when it covers only a part of the period."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from billing.pricing.local_clock import days_touched
 from metering.period import Period, milliseconds
+
+MONTH_DAYS = 30
 
 
 class Proration(StrEnum):
@@ -26,11 +28,14 @@ class Share:
     working: str
 
 
-def share(rule: Proration, period: Period, covered: Period | None, zone: ZoneInfo) -> Share:
+def share(
+    rule: Proration, period: Period, covered: Period | None, zone: ZoneInfo, *, fixed_days: int = MONTH_DAYS
+) -> Share:
     """What part of `period` the lease owes for covering `covered`.
 
     by_day counts local calendar days that the lease touches; by_second is exact; fixed_30_days counts touched days
-    out of 30, never more than the whole; none owes the whole. A fully covered period is always the whole.
+    out of `fixed_days` (30 a month), never more than the whole; none owes the whole. A fully covered period is always
+    the whole.
     """
     inside = period.intersection(covered) if covered else None
     if inside is None:
@@ -41,21 +46,13 @@ def share(rule: Proration, period: Period, covered: Period | None, zone: ZoneInf
         return Share(Fraction(1), f"whole period ({rule})")
     if rule is Proration.BY_SECOND:
         return _ratio(milliseconds(inside.length), milliseconds(period.length), "ms")
-    days = _days(inside, zone)
-    whole = _days(period, zone) if rule is Proration.BY_DAY else 30
-    return _ratio(min(days, whole), whole, "local days" if rule is Proration.BY_DAY else "days, a month counted as 30")
+    days = days_touched(inside.start, inside.end, zone)
+    if rule is Proration.BY_DAY:
+        return _ratio(days, days_touched(period.start, period.end, zone), "local days")
+    return _ratio(min(days, fixed_days), fixed_days, "days, a month counted as 30")
 
 
 def _ratio(part: int, whole: int, unit: str) -> Share:
     if unit == "ms" and part % 1000 == whole % 1000 == 0:
         part, whole, unit = part // 1000, whole // 1000, "seconds"
     return Share(Fraction(part, whole), f"{part} of {whole} {unit}")
-
-
-def _days(period: Period, zone: ZoneInfo) -> int:
-    first, last = _local_day(period.start, zone), _local_day(period.end - timedelta(microseconds=1), zone)
-    return (last - first).days + 1
-
-
-def _local_day(moment: datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date()

@@ -21,6 +21,7 @@ from app.api import agent_chain, agent_key, agent_schedule, agents, keys, readin
 from app.api import wear as wear_api
 from app.database import Database, Role
 from app.pages import (
+    agent,
     completeness,
     components,
     finance,
@@ -37,7 +38,9 @@ from app.pages import (
 from app.paying import gateway_of
 from app.settings import Settings, load
 
-_PAGES = (sign_in, maker, sme, finance, completeness, invoices, meters, sessions, usage, live, wear, components)
+_PAGES = (
+    sign_in, maker, sme, finance, completeness, invoices, meters, sessions, usage, live, wear, components, agent,
+)  # fmt: skip
 _API = (agents, agent_chain, agent_key, agent_schedule, readings, telemetry, statements, stripe_events, keys, wear_api)
 _HERE = Path(__file__).parent
 _HTMX = Path(js_lib_htmx.__file__).parent / "static" / "htmx"

@@ -39,6 +39,7 @@ COMMANDS = {
     "migrate": Command("app.cli.migrate:group", "Bring the database up to this version, or down."),
     "enrol": Command("app.cli.enrol:enrol", "Make a one-time code that a new machine agent enrols with."),
     "agents": Command("app.cli.agents:group", "The machine agents: which there are, how they stand, revoke one."),
+    "refusals": Command("app.cli.refusals:group", "Records that were not taken and why; accept the gap they leave."),
     "replace": Command("app.cli.replace:group", "Another meter on a machine, or another machine for a lease."),
     "rate": Command("app.cli.rate:rate", "Price a usage file by a tariff file, with lines and working."),
     "periods": Command("app.cli.periods:periods", "Billing periods by anchor, unit and zone, with their parts."),

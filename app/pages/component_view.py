@@ -1,11 +1,12 @@
 """What the page of one component shows: its history, and forms with what was wrong beside each field."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from uuid import UUID
 
 from app.pages.format import minute, percent
+from app.pages.forms import Filled, FormField, filled
 from metering.components.component import Entry, History, What
 from metering.components.fields import ComponentRefused, Form, shown
 from metering.components.fields import Field as Parameter
@@ -15,35 +16,6 @@ from metering.machine import Machine
 
 PREFIX = "p."
 _MORE_ROWS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """A field of a form with what was typed and what was wrong with it."""
-
-    name: str
-    label: str
-    hint: str
-    value: str = ""
-    error: str = ""
-    type: str = "text"
-    unit: str = ""
-    choices: tuple[str, ...] = ()
-    rows: int = 0
-    needed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A form as somebody sent it, and why it was refused."""
-
-    values: Mapping[str, str] = field(default_factory=dict)
-    errors: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def general(self) -> str:
-        """What was wrong with no field of its own."""
-        return self.errors.get("", "") or self.errors.get("component", "") or self.errors.get("entry", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +69,7 @@ def new_page(machine: Machine, kind: Kind, sent: Filled) -> ComponentPage:
     )
     return ComponentPage(
         machine.id, machine.name, machine.zone, "", None, kind.value, TITLES[kind], sent.general,
-        tuple(_filled(each, sent) for each in fields), (), (),
+        tuple(filled(each, sent) for each in fields), (), (),
     )  # fmt: skip
 
 
@@ -123,7 +95,7 @@ def component_page(machine: Machine, history: History, told: Filled, fitted: Fil
     return ComponentPage(
         machine.id, machine.name, machine.zone, component.name, component.id, component.kind.value,
         TITLES[component.kind], told.general or fitted.general,
-        tuple(_filled(each, told) for each in parameters), tuple(_filled(each, fitted) for each in fitting),
+        tuple(filled(each, told) for each in parameters), tuple(filled(each, fitted) for each in fitting),
         _entries(history, machine.zone),
     )  # fmt: skip
 
@@ -160,10 +132,6 @@ def _parameter(each: Parameter, value: str) -> FormField:
 
 def _moment(name: str, label: str, hint: str) -> FormField:
     return FormField(name, label, hint, type="datetime-local", needed=True)
-
-
-def _filled(each: FormField, sent: Filled) -> FormField:
-    return replace(each, value=sent.values.get(each.name, each.value), error=sent.errors.get(each.name, ""))
 
 
 def _entries(history: History, zone: str) -> tuple[EntryRow, ...]:

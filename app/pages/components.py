@@ -12,7 +12,8 @@ from litestar.response import Redirect, Template
 from app.clock import now
 from app.database import Database, Role, Session
 from app.pages import shell
-from app.pages.component_view import PREFIX, Filled, component_page, new_page, refused
+from app.pages.component_view import PREFIX, component_page, new_page, refused
+from app.pages.forms import Filled
 from app.problems import Problem
 from app.security import SignedIn, Viewer, only
 from app.wear import UnreadableMoment, moment_in, owned

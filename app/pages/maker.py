@@ -12,13 +12,14 @@ from app.clock import now
 from app.database import Database, Role, Session
 from app.pages import shell
 from app.pages.invoices import rows
-from app.pages.maker_view import DAYS_SHOWN, MachineCard, MakerPage, machine_card
+from app.pages.maker_view import DAYS_SHOWN, MachineCard, MakerPage, banners, machine_card
 from app.security import SignedIn, only
 from billing.capacity.attribution import attribute
 from billing.capacity.store import LeasingStore
 from billing.invoicing.invoice import Status
 from metering.machine import Machine
 from metering.period import Period
+from metering.refusals.store import RefusalStore
 from metering.store import MeteringStore
 from metering.telemetry.store import TelemetryStore
 from metering.usage import Usage
@@ -33,7 +34,9 @@ def fleet(request: Request[Any, Any, State], viewer: SignedIn) -> Template:
         owned = [each for each in MeteringStore(session).machines() if each.owner_id == viewer.organisation_id]
         cards = tuple(card for machine in owned for card in _cards(session, machine, now()))
         drafts = rows(session, viewer, Status.DRAFT, Status.REVIEW)
-    return shell.page(request, "maker.html", MakerPage(cards, drafts), viewer=viewer, here="/maker")
+        raised = {alarm.meter_id: alarm.raised_at for alarm in RefusalStore(session).alarms()}
+    view = MakerPage(cards, drafts, banners(cards, raised))
+    return shell.page(request, "maker.html", view, viewer=viewer, here="/maker")
 
 
 def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[MachineCard]:
@@ -58,7 +61,7 @@ def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[Machine
                 heard_at=head.heard_at if head else None,
                 now=at,
                 agent=metering.agent_of(meter.id),
-                refused=metering.refused(meter.id),
+                refused=RefusalStore(session).reasons(meter.id),
             )
         )
     return cards

@@ -1,6 +1,6 @@
 """What the maker's fleet page shows, built from values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -12,7 +12,6 @@ from app.pages.invoice_view import Row
 from metering.interval import Step
 from metering.machine import Agent, Machine, Meter
 from metering.reading import Reading
-from metering.store import Refused
 from metering.telemetry.store import Completeness
 from metering.usage import Usage
 
@@ -51,12 +50,35 @@ class MachineCard:
     outside: tuple[OutsideRow, ...]
     more_outside: int
     alarms: tuple[str, ...] = ()
+    refused: int = 0
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Records of a meter's agent were refused, and wait for a decision: how many, and since when it is alarmed on."""
+
+    meter_id: UUID
+    serial: str
+    count: int
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
 class MakerPage:
     machines: tuple[MachineCard, ...]
     drafts: tuple[Row, ...]
+    banners: tuple[Banner, ...] = ()
+
+
+def banners(cards: Iterable[MachineCard], raised: Mapping[UUID, datetime]) -> tuple[Banner, ...]:
+    """One per meter with refused records; `raised` tells since when there is an alarm, by meter."""
+    return tuple(
+        Banner(card.meter_id, card.serial, card.refused, moment(at, card.zone) if at else "")
+        for card in cards
+        if card.refused
+        for at in (raised.get(card.meter_id),)
+    )
 
 
 def machine_card(
@@ -70,9 +92,10 @@ def machine_card(
     heard_at: datetime | None,
     now: datetime,
     agent: Agent | None = None,
-    refused: Sequence[Refused] = (),
+    refused: Sequence[tuple[str, int]] = (),
 ) -> MachineCard:
-    """One machine: its live state, registers, and use per local day. `latest` is its newest reading."""
+    """One machine: its live state, registers, and use per local day. `latest` is its newest reading; `refused` says why
+    records were not taken, and how many for it."""
     reading = latest.reading if latest else None
     beyond = tuple(_outside_rows(outside, machine.zone))
     return MachineCard(
@@ -91,10 +114,12 @@ def machine_card(
         outside=beyond[-OUTSIDE_SHOWN:],
         more_outside=max(len(beyond) - OUTSIDE_SHOWN, 0),
         alarms=alarms_of(agent, refused, machine.zone),
+        refused=sum(count for _, count in refused),
+        zone=machine.zone,
     )
 
 
-def alarms_of(agent: Agent | None, refused: Sequence[Refused], zone: str) -> tuple[str, ...]:
+def alarms_of(agent: Agent | None, refused: Sequence[tuple[str, int]], zone: str) -> tuple[str, ...]:
     """What somebody has to look at, in words: an agent that was revoked, records that were not taken and why."""
     found = []
     if agent is not None and agent.revoked_at is not None:
@@ -102,12 +127,11 @@ def alarms_of(agent: Agent | None, refused: Sequence[Refused], zone: str) -> tup
         found.append(
             f"The agent was revoked at {since}: {agent.revoked_why}. Enrol it anew with a code that replaces it."
         )
-    reasons: dict[str, int] = {}
-    for one in refused:
-        reasons[one.reason] = reasons.get(one.reason, 0) + 1
-    for reason, count in list(reasons.items())[:ALARMS_SHOWN]:
+    for reason, count in refused[:ALARMS_SHOWN]:
         texts = "1 record was" if count == 1 else f"{count} records were"
         found.append(f"{texts} refused and kept aside: {reason}. Nothing of it is billed until it is settled.")
+    if rest := sum(count for _, count in refused[ALARMS_SHOWN:]):
+        found.append(f"{rest} more were refused for other reasons.")
     return tuple(found)
 
 

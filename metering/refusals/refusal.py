@@ -22,9 +22,10 @@ class KeptAside:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A refused record that was settled: who, when and why. Records `after` + 1 to `last` are an accepted gap; a record
-    that was only noted has neither."""
+    that was only noted has neither. `pagination` is the number that it claimed, if any."""
 
     refused_id: UUID
+    pagination: int | None
     digest: str
     after: int | None
     last: int | None

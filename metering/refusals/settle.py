@@ -12,7 +12,7 @@ from metering.refusals.refusal import KeptAside
 from metering.refusals.store import RefusalStore
 from metering.store import MeteringStore
 
-_LONGEST_WHY = 500
+LONGEST_WHY = 500
 _MOST_AT_ONCE = 200
 _ALL = 1_000_000
 
@@ -45,11 +45,14 @@ def settle(
 
 
 def note_all(agent: Agent, *, why: str, by: str, refusals: RefusalStore, metering: MeteringStore, now: datetime) -> int:
-    """Settle every refused record of `agent` without a gap, as after its revocation: how many. The chain stays where
-    it is, and goes on with the record that follows it."""
-    reason = _reason(why)
-    metering.lock_end(agent)
-    found = refusals.kept_aside(agent.meter_id, most=_ALL)
+    """Settle without a gap what nothing waits for: how many. Of a revoked agent that is everything, of a trusted one
+    what its chain has passed and what has no number. The chain stays where it is. Needs the worker's role."""
+    reason, end = _reason(why), metering.lock_end(agent)
+    found = [
+        one
+        for one in refusals.kept_aside(agent.meter_id, most=_ALL)
+        if is_noted(one, end.pagination) or end.agent.revoked_at is not None
+    ]
     refusals.settle(agent, found, None, why=reason, by=by, now=now)
     return len(found)
 
@@ -72,7 +75,7 @@ def gap_of(one: KeptAside, end: int, passed: Sequence[Passed]) -> Passed | None:
 
     Where several texts claim one number, each may be settled: the next record is linked to one of them.
     """
-    if one.pagination is None or one.pagination <= end:
+    if one.pagination is None or is_noted(one, end):
         return None
     wanted = max([end, *(gap.last for gap in passed)]) + 1
     if one.pagination > wanted:
@@ -80,8 +83,13 @@ def gap_of(one: KeptAside, end: int, passed: Sequence[Passed]) -> Passed | None:
     return Passed(end, one.pagination, one.digest)
 
 
+def is_noted(one: KeptAside, end: int) -> bool:
+    """Whether nothing waits for the text, of a chain that ends at record `end`: it would only be noted."""
+    return one.pagination is None or one.pagination <= end
+
+
 def _reason(why: str) -> str:
     said = why.strip()
-    if not said or len(said) > _LONGEST_WHY:
-        raise CannotSettle(f"say why, in 1 to {_LONGEST_WHY} characters")
+    if not said or len(said) > LONGEST_WHY:
+        raise CannotSettle(f"say why, in 1 to {LONGEST_WHY} characters")
     return said

@@ -98,9 +98,10 @@ class RefusalStore:
 
     def settled(self, meter_id: UUID) -> list[Settled]:
         """What was settled of the meter's refused records, in order of time."""
-        row = SettledRefusalRow
-        query = select(row).where(row.meter_id == meter_id).order_by(col(row.recorded_at), col(row.last_pagination))
-        return [_settled(one) for one in self._session.exec(query)]
+        row, refused = SettledRefusalRow, RefusedRecordRow
+        query = select(row, refused.pagination).join(refused, col(refused.id) == row.refused_id)
+        query = query.where(row.meter_id == meter_id).order_by(col(row.recorded_at), col(refused.pagination))
+        return [_settled(*one) for one in self._session.exec(query)]
 
     def holes(self, meter_id: UUID) -> list[tuple[int, int]]:
         """Per accepted gap the numbers of the readings before and after it."""
@@ -150,9 +151,10 @@ class RefusalStore:
         self._session.execute(update(row).where(col(row.cleared_at).is_(None), ~standing).values(cleared_at=now))
 
 
-def _settled(row: SettledRefusalRow) -> Settled:
+def _settled(row: SettledRefusalRow, pagination: int | None) -> Settled:
     return Settled(
         refused_id=row.refused_id,
+        pagination=pagination,
         digest=row.digest,
         after=row.after_pagination,
         last=row.last_pagination,

@@ -63,7 +63,7 @@ def watch_once(database: Database, *, now: datetime) -> list[tuple[Agent, int]]:
     with database.transaction(Role.WORKER) as session:
         raised = watch(refusals=RefusalStore(session), metering=MeteringStore(session), now=now)
     for agent, count in raised:
-        _log.warning("meter %s: %d records of its agent were refused and wait to be settled", agent.meter_serial, count)
+        _log.warning("meter %s: refused records of its agent that wait to be settled: %d", agent.meter_serial, count)
     return raised
 
 

@@ -96,4 +96,4 @@ def lacking(sent: Mapping[str, str], *, most: int) -> dict[str, str]:
 
 def reason(hint: str) -> FormField:
     """The field for a reason."""
-    return FormField(WHY, "Reason", hint, needed=True)
+    return FormField(WHY, "Reason", hint, rows=2, needed=True)

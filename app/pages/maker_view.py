@@ -18,7 +18,6 @@ from metering.usage import Usage
 SILENT_AFTER = timedelta(minutes=30)
 DAYS_SHOWN = 35
 OUTSIDE_SHOWN = 10
-ALARMS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +48,20 @@ class MachineCard:
     telemetry: str
     outside: tuple[OutsideRow, ...]
     more_outside: int
-    alarms: tuple[str, ...] = ()
-    refused: int = 0
+    alarm: str = ""
+    refused: tuple[tuple[str, int], ...] = ()
     zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """Records of a meter's agent were refused, and wait for a decision: how many, and since when it is alarmed on."""
+    """Records of a meter's agent were refused, and wait for a decision: how many, why the first of them, and since when
+    it is alarmed on."""
 
     meter_id: UUID
     serial: str
     count: int
+    reason: str
     since: str
 
 
@@ -74,7 +75,13 @@ class MakerPage:
 def banners(cards: Iterable[MachineCard], raised: Mapping[UUID, datetime]) -> tuple[Banner, ...]:
     """One per meter with refused records; `raised` tells since when there is an alarm, by meter."""
     return tuple(
-        Banner(card.meter_id, card.serial, card.refused, moment(at, card.zone) if at else "")
+        Banner(
+            card.meter_id,
+            card.serial,
+            sum(count for _, count in card.refused),
+            card.refused[0][0],
+            moment(at, card.zone) if at else "",
+        )
         for card in cards
         if card.refused
         for at in (raised.get(card.meter_id),)
@@ -113,26 +120,18 @@ def machine_card(
         telemetry=telemetry_line(telemetry, machine.zone),
         outside=beyond[-OUTSIDE_SHOWN:],
         more_outside=max(len(beyond) - OUTSIDE_SHOWN, 0),
-        alarms=alarms_of(agent, refused, machine.zone),
-        refused=sum(count for _, count in refused),
+        alarm=alarm_of(agent, machine.zone),
+        refused=tuple(refused),
         zone=machine.zone,
     )
 
 
-def alarms_of(agent: Agent | None, refused: Sequence[tuple[str, int]], zone: str) -> tuple[str, ...]:
-    """What somebody has to look at, in words: an agent that was revoked, records that were not taken and why."""
-    found = []
-    if agent is not None and agent.revoked_at is not None:
-        since = moment(agent.revoked_at, zone)
-        found.append(
-            f"The agent was revoked at {since}: {agent.revoked_why}. Enrol it anew with a code that replaces it."
-        )
-    for reason, count in refused[:ALARMS_SHOWN]:
-        texts = "1 record was" if count == 1 else f"{count} records were"
-        found.append(f"{texts} refused and kept aside: {reason}. Nothing of it is billed until it is settled.")
-    if rest := sum(count for _, count in refused[ALARMS_SHOWN:]):
-        found.append(f"{rest} more were refused for other reasons.")
-    return tuple(found)
+def alarm_of(agent: Agent | None, zone: str) -> str:
+    """What somebody has to do about an agent that was revoked; empty where it was not."""
+    if agent is None or agent.revoked_at is None:
+        return ""
+    since = moment(agent.revoked_at, zone)
+    return f"The agent was revoked at {since}: {agent.revoked_why}. Enrol it anew with a code that replaces it."
 
 
 def live_state(heard_at: datetime | None, *, now: datetime) -> State:

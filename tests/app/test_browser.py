@@ -117,6 +117,8 @@ def test_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> 
             f"{meter}/usage?known_on=2020-01-01",
             f"{meter}/readings/9",
             f"{meter}/sessions",
+            f"{meter}/agent",
+            f"{meter}/agent/revoke",
         ],
         "sme": ["/sme", invoice, f"{meter}/readings/9", f"{meter}/sessions"],
         "finance": ["/finance"],

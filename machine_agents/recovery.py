@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain as together
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,9 @@ def _chain(answer: Mapping[str, Any], known: Enrolment) -> Chain:
 
 
 def _set_aside(folder: Path, now: datetime) -> Path:
-    aside = folder / f"spool-set-aside-{now:%Y%m%dT%H%M%S}"
+    name = f"spool-set-aside-{now:%Y%m%dT%H%M%S}"
+    names = together((name,), (f"{name}-{number}" for number in count(2)))
+    aside = next(path for each in names if not (path := folder / each).exists())
     aside.mkdir(mode=0o700)
     for name in _FILES:
         if (path := folder / name).exists():
@@ -126,7 +130,7 @@ def _texts(path: Path, after: int) -> Iterator[str]:
         with closing(sqlite3.connect(path)) as old:
             rows = old.execute("select text from record where pagination > ? order by pagination", (after,))
             yield from (str(row[0]) for row in rows)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # the latter where SQLite's own words hold what is no text
         return
 
 

@@ -26,6 +26,9 @@ _CLOCKS = "clocks"
 _PLAN = "cut plan"
 _READINGS_A_RECORD = 100
 _ENDS = {Reason.END, Reason.POWER_FAIL}
+_NEXT = timedelta(microseconds=1)
+"""So much later, values that a new subscription begins with are no repetition, also where the source's time stands
+still or was set back; it is less than the registers count in."""
 _LIVE_AFTER = timedelta(seconds=5)
 _LIVE_AT_MOST = 1.25
 """Source time that runs faster than wall time by more than this is a recording played back, not a machine at work."""
@@ -134,7 +137,8 @@ class Meter:
         observations: Sequence[Observation] = delivery.observations
         cuts: list[Cut] = []
         if delivery.fresh and (first := _first_heartbeat(observations)) is not None:
-            observations = [_not_before(first, seen) for seen in observations]
+            begin = first if self._state is None else max(first, _end_of(self._state) + _NEXT)
+            observations = [_not_before(begin, seen) for seen in observations]
             if self._state is None:
                 self._state = AccrualState.begin(first, delivery.signals)
                 self._follow_plan()

@@ -29,6 +29,8 @@ _WHAT_TO_DO = "keep it; `python -m machine_agents recover` goes on from what is 
 _EXAMINED = 1000
 """Newest records whose texts are checked against their digests at the start; every page is checked in any case."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+_HEAD_BYTES, _VERSIONS, _WAL_VERSIONS = 100, slice(18, 20), b"\2\2"
+"""SQLite's file head, and in it the formats for writing and reading: both 2 with a write-ahead log."""
 _KEEP = "insert or replace into kept values (?, ?, ?)"
 
 
@@ -108,8 +110,18 @@ def failures_told_apart(place: str) -> Iterator[None]:
         raise NotStored(f"the spool cannot be used, {place}: {error.strerror}") from error
 
 
+def _examine_head(connection: sqlite3.Connection) -> None:
+    """A file that says in its head that it is of a newer format is only read, as if the disk were read-only."""
+    path = Path(connection.execute("pragma database_list").fetchone()[2])
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head and head[_VERSIONS] != _WAL_VERSIONS:
+        raise SpoolBroken("its head says that it is of another format")
+
+
 def _examine(connection: sqlite3.Connection) -> None:
     """Raise unless all pages are sound, what is kept is what was stored, and the newest records what was sealed."""
+    _examine_head(connection)
     first_fault = connection.execute("pragma quick_check(1)").fetchone()[0]
     if first_fault != "ok":
         raise SpoolBroken(str(first_fault))

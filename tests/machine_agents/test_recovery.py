@@ -87,6 +87,8 @@ def test_after_damage_the_chain_goes_on_and_the_time_between_is_a_gap(tmp_path: 
             work(again, 12, 3)
             after = again.registers()
             texts = [*service.stored.values(), *spool.texts()]
+        at_once = recover_spool(config(tmp_path, service), now=NOW)
+    assert (at_once.set_aside != found.set_aside, at_once.rescued) == (True, len(texts) - 5)
     records = [parse(text) for text in texts]
     assert verify(records, credentials.signing_key(data).public_key()) == []
     assert [one.record.pagination for one in records] == list(range(1, len(records) + 1))

@@ -110,6 +110,20 @@ def test_nothing_is_billed_for_what_was_lost_between_two_subscriptions(tmp_path:
     assert (gap.start, gap.end) == (at(2), at(9))
 
 
+@pytest.mark.parametrize("back", [0, 1])
+def test_a_new_subscription_at_the_same_time_of_the_source_begins_with_its_values(tmp_path: Path, back: int) -> None:
+    """Its values bear a time at which they were seen before: the machine's server was restarted within a heartbeat, or
+    its clock was set back. They are no repetition, and the machine is not unknown until each of them changes."""
+    one, _ = meter(tmp_path)
+    one.deliver(FIRST)
+    one.deliver(delivery([seen("axis.X.position", 10, 2)], 2))
+    again = [seen("power", True, -300), seen("axis.X.position", 10, 2 - back), seen("replayed", True, -300)]
+    one.deliver(delivery(again, 2 - back, fresh=True))
+    one.deliver(delivery([seen("axis.X.position", 30, 3)], 4))
+    assert (one.registers()["power_on"], one.registers()["unknown"]) == (4 * 60_000, 0)
+    assert one.registers()["travel.X"] == 10 + 20
+
+
 def test_values_after_the_last_heartbeat_count_up_to_where_the_gap_begins(tmp_path: Path) -> None:
     one, _ = meter(tmp_path)
     one.deliver(FIRST)

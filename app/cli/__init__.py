@@ -43,6 +43,9 @@ COMMANDS = {
     "replace": Command("app.cli.replace:group", "Another meter on a machine, or another machine for a lease."),
     "rate": Command("app.cli.rate:rate", "Price a usage file by a tariff file, with lines and working."),
     "periods": Command("app.cli.periods:periods", "Billing periods by anchor, unit and zone, with their parts."),
+    "depreciate": Command("app.cli.depreciate:depreciate", "An asset's depreciation by component, from a file."),
+    "price-list": Command("app.cli.depreciate:price_list", "The prices that an asset's figures suggest, from a file."),
+    "finance-lease": Command("app.cli.depreciate:finance_lease", "A finance lease's payments, from a file."),
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
     "completeness": Command(
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."

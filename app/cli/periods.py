@@ -1,18 +1,15 @@
 """`spindleshare periods`: billing periods with their parts and the days they are billed on, without a database."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.json_file import WRONG_CALL, print_json, read_json
 from app.cli.problem import PROBLEM
 
 if TYPE_CHECKING:
     from billing.invoicing.billing_periods import BillingPeriod, BillingPlan
-
-_WRONG_CALL = 2
-_BIGGEST_FILE = 64 * 1024
 
 
 def periods(
@@ -53,7 +50,7 @@ def periods(
     lease = {"from": lease_from, "to": lease_to}
     if file is None and (start is None or end is None):
         typer.echo("spindleshare periods: give --from and --to, or a PERIODS.json (see --help, --example)", err=True)
-        raise typer.Exit(_WRONG_CALL)
+        raise typer.Exit(WRONG_CALL)
     _answer(file, _given(told), _given(lease), as_json=as_json)
 
 
@@ -74,7 +71,7 @@ def _answer(file: Path | None, told: dict[str, Any], lease: dict[str, Any], *, a
         raise typer.Exit(PROBLEM) from None
     found = billing_periods(plan)
     if as_json:
-        typer.echo(json.dumps(to_json(plan, found), ensure_ascii=False, indent=2))
+        print_json(to_json(plan, found))
     else:
         _show(plan, found)
 
@@ -82,7 +79,7 @@ def _answer(file: Path | None, told: dict[str, Any], lease: dict[str, Any], *, a
 def _asked(file: Path | None, told: dict[str, Any], lease: dict[str, Any]) -> object:
     from billing.invoicing.periods_json import FORMAT
 
-    asked = _read(file) if file else {"format": FORMAT}
+    asked = read_json(file) if file else {"format": FORMAT}
     if not isinstance(asked, dict):
         return asked
     if lease:
@@ -91,17 +88,6 @@ def _asked(file: Path | None, told: dict[str, Any], lease: dict[str, Any]) -> ob
         known = asked.get("lease")
         told = told | {"lease": {**ends, **(known if isinstance(known, dict) else {}), **lease}}
     return {**asked, **told}
-
-
-def _read(path: Path) -> object:
-    from billing.pricing.fields import InvalidInput, Problem
-
-    if path.stat().st_size > _BIGGEST_FILE:
-        raise InvalidInput([Problem("", f"is larger than {_BIGGEST_FILE // 1024} KiB")])
-    try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput([Problem("", f"is not JSON: {error}")]) from error
 
 
 def _show(plan: "BillingPlan", found: list["BillingPeriod"]) -> None:

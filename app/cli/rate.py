@@ -1,19 +1,16 @@
 """`spindleshare rate`: price a usage file by a tariff file, without a database. The code that bills is what runs."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.json_file import WRONG_CALL, print_json, read_value
 from app.cli.problem import PROBLEM
 
 if TYPE_CHECKING:
     from billing.pricing.rated import RatedBill
-
-_WRONG_CALL = 2
-_BIGGEST_FILE = 64 * 1024 * 1024
 
 
 class Kind(StrEnum):
@@ -45,10 +42,10 @@ def rate(
         return
     if tariff is None or usage is None:
         typer.echo("spindleshare rate: give a TARIFF.json and a USAGE.json (see --help, --example)", err=True)
-        raise typer.Exit(_WRONG_CALL)
+        raise typer.Exit(WRONG_CALL)
     bill = _bill(tariff, usage)
     if as_json:
-        typer.echo(json.dumps(bill.to_json(), ensure_ascii=False, indent=2))
+        print_json(bill.to_json())
     else:
         _show(bill)
 
@@ -63,7 +60,7 @@ def _bill(tariff: Path, usage: Path) -> "RatedBill":
     values: list[Any] = []
     for path, parse in ((tariff, TariffVersion.from_json), (usage, measured_from_json)):
         try:
-            values.append(parse(_read(path)))
+            values.append(read_value(path, parse))
         except InvalidInput as error:
             wrong += [f"{path.name}: {problem}" for problem in error.problems]
     try:
@@ -74,24 +71,6 @@ def _bill(tariff: Path, usage: Path) -> "RatedBill":
     for line in wrong:
         typer.echo(line, err=True)
     raise typer.Exit(PROBLEM)
-
-
-def _read(path: Path) -> object:
-    from billing.pricing.fields import InvalidInput, Problem
-
-    if path.stat().st_size > _BIGGEST_FILE:
-        raise InvalidInput([Problem("", f"is larger than {_BIGGEST_FILE // 1024**2} MiB")])
-    try:
-        return json.loads(path.read_bytes(), object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput([Problem("", f"is not JSON: {error}")]) from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a field is there twice in one object")
-    return found
 
 
 def _show(bill: "RatedBill") -> None:

@@ -2,7 +2,7 @@
 
 import importlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Annotated, TypeAlias
 
@@ -19,11 +19,11 @@ BENCHES = {
     "faults": "workbench.bench.faults.table:run",
     "rollup": "workbench.bench.rollup:run",
 }
-"""Name -> "module:function"; the function takes the number of runs and gives the rows."""
+"""Name -> "module:function"; the function takes the number of runs and gives the rows, mostly as they are measured."""
 _SIZED = {"rollup": "--rows", "ingest": "--stored"}
 """Those that also take a size, and the option that says it."""
 _NOT_HELD = 1
-Rows: TypeAlias = Sequence[Row] | Sequence[Score]
+Line: TypeAlias = Row | Score
 
 
 class UnknownBench(ValueError):
@@ -53,7 +53,7 @@ def bench(
         if given is not None and _SIZED.get(name) != option:
             raise typer.BadParameter(f"{name} does not take it", param_hint=option)
     how_much = size or stored
-    rows = measure(runs) if how_much is None else measure(runs, how_much)
+    rows = list(_told(measure(runs) if how_much is None else measure(runs, how_much)))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:
@@ -61,11 +61,21 @@ def bench(
     raise typer.Exit(0 if all(row.holds for row in rows) else _NOT_HELD)
 
 
-def _load(name: str) -> Callable[..., Rows]:
+def _told(rows: Iterable[Line]) -> Iterable[Line]:
+    """Say each on standard error as it comes: a long benchmark that is stopped has said what it knew."""
+    for row in rows:
+        if isinstance(row, Row):
+            sign = "≥" if row.better == "higher" else "≤"
+            spread = f"spread {row.spread:.0%} in {row.runs} runs"
+            typer.echo(f"{row.name}: {row.ratio:.3f} ({sign} {row.goal}), {spread}", err=True)
+        yield row
+
+
+def _load(name: str) -> Callable[..., Iterable[Line]]:
     if name not in BENCHES:
         raise UnknownBench(f"there is no benchmark {name!r}: choose one of {', '.join(BENCHES)}")
     module, _, function = BENCHES[name].partition(":")
-    found: Callable[..., Rows] = getattr(importlib.import_module(module), function)
+    found: Callable[..., Iterable[Line]] = getattr(importlib.import_module(module), function)
     return found
 
 
@@ -73,7 +83,7 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
 
 
-def _show(rows: Rows) -> None:
+def _show(rows: Sequence[Line]) -> None:
     _show_ratios([row for row in rows if isinstance(row, Row)])
     _show_scores([row for row in rows if isinstance(row, Score)])
 

@@ -1,5 +1,7 @@
 """`spindleshare bench ingest`: the way of readings into the service, and of usage out of it."""
 
+from collections.abc import Iterator
+
 import httpx
 
 from workbench.bench.ingest import flat, monthly
@@ -10,26 +12,34 @@ from workbench.bench.service import Service, running_services
 
 AGENTS = 4
 STORED = 1_000_000
-_STEP = 100_000
+_SMALLEST = 100_000
 
 
-def run(runs: int, stored: int = STORED) -> list[Row]:
-    """The rows; `stored` is how much is there already where the cost of an upload is looked at."""
-    sizes = sorted({min(stored, _STEP), stored})
+def run(runs: int, stored: int = STORED) -> Iterator[Row]:
+    """The rows, each as soon as it is measured; `stored` is how much is there already where an upload's cost is looked
+    at, and every power of ten from a hundred thousand below it too."""
+    sizes = sizes_up_to(stored)
     with running_services(2 + len(sizes)) as (first, few, *many):
-        return [
-            *_throughput(first, runs),
-            *flat.rows(few, list(zip(sizes, many, strict=True)), AGENTS, runs, flat.FLAT),
-            *monthly.rows(first, runs),
-        ]
+        yield from _throughput(first, runs)
+        yield from monthly.rows(first, runs)
+        yield from flat.rows(few, list(zip(sizes, many, strict=True)), AGENTS, runs, flat.FLAT)
 
 
-def _throughput(service: Service, runs: int) -> list[Row]:
+def sizes_up_to(stored: int) -> list[int]:
+    """Numbers of stored readings to measure at, rising, the last of them `stored`."""
+    sizes = []
+    size = _SMALLEST
+    while size < stored:
+        sizes.append(size)
+        size *= 10
+    return [*sizes, stored]
+
+
+def _throughput(service: Service, runs: int) -> Iterator[Row]:
     with httpx.Client(base_url=service.url, timeout=60) as client:
         boxes = enrol(service.database, AGENTS)
-        measured = []
         for measure, load in ((against_copy, CATCHING_UP), (against_verifying, ONLINE)):
             upload(client, boxes, load, bodies_of(boxes, load))
-            measured.append(measure(service, client, boxes, runs, load))
-        check_all_stored(service.database, boxes)
-        return measured
+            row = measure(service, client, boxes, runs, load)
+            check_all_stored(service.database, boxes)
+            yield row

@@ -35,6 +35,13 @@ MOVE_CHAIN = (
 )
 LAYOUT = "SELECT register_codes, spindles FROM meter WHERE id = %s"
 LAYOUTS = "SELECT id, register_codes FROM meter WHERE id = ANY(%b::uuid[])"
+METERS_BESIDE = (
+    "SELECT beside.id, beside.machine_id, beside.owner_id, beside.serial, beside.register_codes, beside.spindles, "
+    "old_meter_id, new_meter_id, at, reason FROM meter AS asked JOIN meter AS beside USING (machine_id) "
+    "LEFT JOIN meter_replacement AS told ON new_meter_id = beside.id "
+    "AND told.recorded_at <= coalesce(%s::timestamptz, 'infinity') "
+    "WHERE asked.id = %s"
+)
 LAYOUT_AND_MOMENT = (
     f"SELECT register_codes, spindles, {READING_COLUMNS} FROM meter LEFT JOIN reading ON meter_id = id "
     "AND sequence <= %s AND device_time = (SELECT device_time FROM reading WHERE meter_id = %s AND sequence = %s) "

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.database import Session
+from billing.capacity.booking import Booking
 from billing.capacity.lease import Lease
 from billing.capacity.store import LeasingStore
 from billing.invoicing.cost_to_date import cost_to_date
@@ -47,6 +48,14 @@ def meter_of(session: Session, lease: Lease) -> UUID:
     """The meter that measures the lease now: of the machine that it runs on, the one that is fitted."""
     place = LeasingStore(session).machines_of(lease)[-1]
     return MeteringStore(session).fittings(place.meter_id)[-1].meter.id
+
+
+def clock_of(session: Session, booking: Booking, now: datetime) -> datetime:
+    """What time it is at the booking's machine."""
+    leasing, metering = LeasingStore(session), MeteringStore(session)
+    places = leasing.machines_of(leasing.lease(booking.lease_id))
+    place = next(each for each in places if each.machine_id == booking.machine_id)
+    return time_at(metering.latest(metering.fittings(place.meter_id)[-1].meter.id), now)
 
 
 def time_at(latest: Step | None, now: datetime) -> datetime:

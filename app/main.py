@@ -22,13 +22,16 @@ from app.api import wear as wear_api
 from app.database import Database, Role
 from app.pages import (
     agent,
+    bookings,
     completeness,
     components,
     finance,
     invoices,
+    leases,
     live,
     maker,
     meters,
+    replacing,
     sessions,
     sign_in,
     sme,
@@ -40,6 +43,7 @@ from app.settings import Settings, load
 
 _PAGES = (
     sign_in, maker, sme, finance, completeness, invoices, meters, sessions, usage, live, wear, components, agent,
+    replacing, leases, bookings,
 )  # fmt: skip
 _API = (agents, agent_chain, agent_key, agent_schedule, readings, telemetry, statements, stripe_events, keys, wear_api)
 _HERE = Path(__file__).parent

@@ -18,6 +18,7 @@ from app.security import NotAllowed, NotSignedIn, maybe_viewer
 from app.wear import UnreadableMoment
 from billing.accounting.store import BookedDifferently, PeriodClosed
 from billing.capacity.booking import OffTheGrid
+from billing.capacity.cancel_booking import CannotCancel
 from billing.capacity.store import UnknownLease
 from billing.invoicing.billing_period import UnreadablePeriod
 from billing.invoicing.bundle import NotIssued
@@ -58,6 +59,7 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnreadableMoment: (400, "Not a time", "Write a day such as 2026-05-01, or a moment such as 2026-05-01T08:00."),
     CannotSettle: (409, "Not settled", "Load the agent's page anew and look at what is refused now."),
     PeriodError: (400, "Not a stretch of time", "Give an end that lies after the start."),
+    CannotCancel: (409, "Not cancelled", "Load the booking's page anew."),
     OffTheGrid: (400, "Not on a quarter hour", "Choose times such as 09:00 or 09:15."),
     UnreadablePeriod: (400, "Not a period", "Give two days, the second after the first."),
     OnHold: (409, "On hold", "Settle the reason, release the hold, then release the invoice."),

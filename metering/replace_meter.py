@@ -12,7 +12,14 @@ _AHEAD = timedelta(minutes=5)
 
 
 class CannotReplace(ValueError):
-    """The meter cannot be replaced so: tell the newest meter, another serial, and the moment when it was done."""
+    """The meter cannot be replaced so: tell the newest meter, another serial, and the moment when it was done.
+
+    `field` is what has to be told otherwise: old, serial, at or reason.
+    """
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def replace_meter(
@@ -28,13 +35,13 @@ def replace_meter(
     done = next((each for each in store.fittings(old.id) if each.meter.serial == serial), None)
     if done is not None:
         if done.since != at:
-            raise CannotReplace(f"{serial} is on this machine already, since {_text(done.since)}")
+            raise CannotReplace(f"{serial} is on this machine already, since {_text(done.since)}", "serial")
         return done
     place = store.fittings(old.id)[-1]
     if place.meter.id != old.id:
-        raise CannotReplace(f"{old.serial} was replaced at {_text(place.since)}: name {place.meter.serial}")
+        raise CannotReplace(f"{old.serial} was replaced at {_text(place.since)}: name {place.meter.serial}", "old")
     if place.since is not None and at <= place.since:
-        raise CannotReplace(f"{old.serial} came on the machine at {place.since.isoformat()}: tell a later moment")
+        raise CannotReplace(f"{old.serial} came on the machine at {place.since.isoformat()}: tell a later moment", "at")
     new = Meter(id=meter_id(serial), machine_id=old.machine_id, owner_id=old.owner_id, serial=serial)
     store.add_meter(new, now=now)
     there = store.meter(new.id)
@@ -46,13 +53,13 @@ def replace_meter(
 
 def _check(serial: str, at: datetime, reason: str, now: datetime) -> None:
     if not serial.strip():
-        raise CannotReplace("give the new meter's serial number")
+        raise CannotReplace("give the new meter's serial number", "serial")
     if not 0 < len(reason.strip()) <= MAX_REASON:
-        raise CannotReplace(f"give a reason of up to {MAX_REASON} characters: it is printed on the bill")
+        raise CannotReplace(f"give a reason of up to {MAX_REASON} characters: it is printed on the bill", "reason")
     if at.tzinfo is None:
-        raise CannotReplace(f"{at.isoformat()} has no zone: write such as 2026-05-14T10:07+02:00")
+        raise CannotReplace(f"{at.isoformat()} has no zone: write such as 2026-05-14T10:07+02:00", "at")
     if at > now + _AHEAD:
-        raise CannotReplace(f"{at.isoformat()} is still to come: tell a replacement when it is done")
+        raise CannotReplace(f"{at.isoformat()} is still to come: tell a replacement when it is done", "at")
 
 
 def _text(moment: datetime | None) -> str:

@@ -11,13 +11,15 @@ from litestar.response import Template
 from app.clock import now
 from app.database import Database, Role, Session
 from app.pages import shell
+from app.pages.format import minute
 from app.pages.invoices import rows
-from app.pages.maker_view import DAYS_SHOWN, MachineCard, MakerPage, banners, machine_card
+from app.pages.maker_view import DAYS_SHOWN, LeaseLink, MachineCard, MakerPage, banners, machine_card
 from app.security import SignedIn, only
 from billing.capacity.attribution import attribute
 from billing.capacity.store import LeasingStore
 from billing.invoicing.invoice import Status
 from metering.machine import Machine
+from metering.parties.store import PartyStore
 from metering.period import Period
 from metering.refusals.store import RefusalStore
 from metering.store import MeteringStore
@@ -44,6 +46,8 @@ def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[Machine
     metering = MeteringStore(session)
     meters = metering.meters(machine.id)
     heads = metering.heads(meter.id for meter in meters)
+    replaced = {each.meter.id for meter in meters for each in metering.fittings(meter.id) if each.until is not None}
+    leases = _leases(session, machine, at)
     cards = []
     for meter in meters:
         head, latest = heads.get(meter.id), metering.latest(meter.id)
@@ -62,9 +66,23 @@ def _cards(session: Session, machine: Machine, at: datetime) -> Sequence[Machine
                 now=at,
                 agent=metering.agent_of(meter.id),
                 refused=RefusalStore(session).reasons(meter.id),
+                leases=() if meter.id in replaced else leases,
+                is_replaced=meter.id in replaced,
             )
         )
     return cards
+
+
+def _leases(session: Session, machine: Machine, at: datetime) -> tuple[LeaseLink, ...]:
+    """The leases that run on the machine now, or will."""
+    leasing, parties = LeasingStore(session), PartyStore(session)
+    found = [lease for lease in leasing.leases() if lease.ends is None or at < lease.ends]
+    places = leasing.machines_of_all(found)
+    return tuple(
+        LeaseLink(lease.id, parties.organisation(lease.lessee_id).name, minute(lease.starts, lease.zone))
+        for lease in found
+        if lease.lessor_id == machine.owner_id and places[lease.id][-1].machine_id == machine.id
+    )
 
 
 def _outside(session: Session, machine: Machine, usage: Sequence[Usage], shown: Period) -> tuple[Usage, ...]:

@@ -33,6 +33,15 @@ class OutsideRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseLink:
+    """A lease that runs on the machine, or will: who holds it, and since or from when."""
+
+    id: UUID
+    lessee: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class MachineCard:
     name: str
     model: str
@@ -50,6 +59,8 @@ class MachineCard:
     more_outside: int
     alarm: str = ""
     refused: tuple[tuple[str, int], ...] = ()
+    leases: tuple[LeaseLink, ...] = ()
+    is_replaced: bool = False
     zone: str = "UTC"
 
 
@@ -100,6 +111,8 @@ def machine_card(
     now: datetime,
     agent: Agent | None = None,
     refused: Sequence[tuple[str, int]] = (),
+    leases: tuple[LeaseLink, ...] = (),
+    is_replaced: bool = False,
 ) -> MachineCard:
     """One machine: its live state, registers, and use per local day. `latest` is its newest reading; `refused` says why
     records were not taken, and how many for it."""
@@ -122,6 +135,8 @@ def machine_card(
         more_outside=max(len(beyond) - OUTSIDE_SHOWN, 0),
         alarm=alarm_of(agent, machine.zone),
         refused=tuple(refused),
+        leases=leases,
+        is_replaced=is_replaced,
         zone=machine.zone,
     )
 

@@ -35,6 +35,7 @@ class CostLine:
 class BookingRow:
     """A booking and, from its begin on, how its session was cut and what the spindle did in it."""
 
+    id: UUID
     start: str
     end: str
     state: State
@@ -200,18 +201,22 @@ def _cost_lines(bill: RatedBill | None) -> Iterable[CostLine]:
         yield CostLine(line.description, *figures, line.working)
 
 
-def _booking_row(booking: Booking, session: MeasuredSession | None, zone: str, clock: datetime) -> BookingRow:
+def booking_state(booking: Booking, clock: datetime) -> State:
+    """How a booking stands, by the clock at the machine."""
     if booking.status is BookingStatus.CANCELLED:
-        state = State("cancelled")
-    elif clock in booking.slot:
-        state = State("running now", "good")
-    else:
-        state = State("over") if booking.slot.end <= clock else State("booked", "good")
+        return State("cancelled")
+    if clock in booking.slot:
+        return State("running now", "good")
+    return State("over") if booking.slot.end <= clock else State("booked", "good")
+
+
+def _booking_row(booking: Booking, session: MeasuredSession | None, zone: str, clock: datetime) -> BookingRow:
+    state = booking_state(booking, clock)
     start, end = minute(booking.slot.start, zone), minute(booking.slot.end, zone)
     if session is None or session.cutting in (Cutting.AHEAD, Cutting.WITHDRAWN):
-        return BookingRow(start, end, state)
+        return BookingRow(booking.id, start, end, state)
     row = session_row(session, "", zone)
-    return BookingRow(start, end, state, row.state, row.opening, row.closing, row.figures[SPINDLE])
+    return BookingRow(booking.id, start, end, state, row.state, row.opening, row.closing, row.figures[SPINDLE])
 
 
 def _state(lease: Lease, clock: datetime) -> State:

@@ -19,7 +19,12 @@ class Metering(MeterAccess, Sessions, Protocol):
 
 
 class CannotSwap(ValueError):
-    """The machine cannot be swapped so; nothing was changed. The message says why."""
+    """The machine cannot be swapped so; nothing was changed. The message says why, `field` what has to be told
+    otherwise: machine, at or reason."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def swap_machine(
@@ -43,7 +48,8 @@ def swap_machine(
     if done is not None and done.machine_id == to.machine_id:
         return done
     if machines[-1].since >= at or machines[-1].machine_id == to.machine_id:
-        raise CannotSwap(f"the lease runs on machine {machines[-1].machine_id} since {machines[-1].since.isoformat()}")
+        field = "machine" if machines[-1].machine_id == to.machine_id else "at"
+        raise CannotSwap(f"the lease runs on that machine since {machines[-1].since.isoformat()}", field)
     told = LeasedMachine(to.machine_id, to.meter_id, to.meter_serial, at, reason.strip())
     leasing.add_swap(lease, told, now=now)
     for booking in leasing.bookings_of_lease(lease.id):
@@ -56,15 +62,16 @@ def _check(lease: Lease, to: Listing, at: datetime, reason: str) -> None:
     if quarter_start(at) != at:
         raise OffTheGrid(f"{at.isoformat()} is not on a quarter hour: bookings are cut there, so swap at one")
     if not 0 < len(reason.strip()) <= MAX_REASON:
-        raise CannotSwap(f"give a reason of up to {MAX_REASON} characters: it is printed on the bill")
+        raise CannotSwap(f"give a reason of up to {MAX_REASON} characters: it is printed on the bill", "reason")
     if to.lessor_id != lease.lessor_id:
-        raise CannotSwap("the other machine is another lessor's")
+        raise CannotSwap("the other machine is another lessor's", "machine")
     if (to.zone, to.currency) != (lease.zone, lease.currency):
         raise CannotSwap(
-            f"the lease is billed in {lease.zone} and {lease.currency}, the machine in {to.zone} and {to.currency}"
+            f"the lease is billed in {lease.zone} and {lease.currency}, the machine in {to.zone} and {to.currency}",
+            "machine",
         )
     if lease.ends is not None and at >= lease.ends:
-        raise CannotSwap(f"the lease ended at {lease.ends.isoformat()}")
+        raise CannotSwap(f"the lease ended at {lease.ends.isoformat()}", "at")
 
 
 def _move(
@@ -87,6 +94,7 @@ def _move(
         moved = replace(booking, id=name, machine_id=place.machine_id, slot=slot, status=BookingStatus.CONFIRMED)
         if not leasing.add_booking(moved, now=now):
             raise CannotSwap(
-                f"the other machine is taken in a part of {slot.start.isoformat()} to {slot.end.isoformat()}"
+                f"the other machine is taken in a part of {slot.start.isoformat()} to {slot.end.isoformat()}",
+                "machine",
             )
         open_meter(moved, place.meter_id, metering=metering, now=now)

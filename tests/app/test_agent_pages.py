@@ -39,7 +39,7 @@ def kept(database: Database, box: Box) -> dict[int | None, KeptAside]:
 
 def error_of(page: str, name: str) -> str:
     """What is said to be wrong with a field, where the field points to it."""
-    tag = re.search(rf'<(?:input|textarea) [^>]*name="{name}"[^>]*>', page)
+    tag = re.search(rf'<(?:input|textarea|select) [^>]*name="{name}"[^>]*>', page)
     assert tag
     pointed = re.search(r"[\w-]+-error", tag[0])
     told = re.search(rf'id="{pointed[0]}">([^<]*)<', page) if pointed else None

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beyond Python: a Chromium and a C compiler (from the system) and npm packages. Installs what it may, and prints the
+# What the tests need beyond Python: a Chromium, a C compiler, hledger and ledger (from the system) and npm packages. Installs what it may, and prints the
 # one command for the rest; nothing here stops the tests, which skip, loudly, what they cannot do.
 set -eu
 cd "$(dirname "$0")/.."
@@ -53,6 +53,22 @@ compiler() {
     fi
 }
 
+accounting() {
+    if have hledger && have ledger; then
+        return
+    fi
+    if ! have apt-get; then
+        say "no hledger or no ledger; for the tests of journals install both with your system's package manager"
+    elif [ "$(id -u)" != 0 ]; then
+        say "no hledger or no ledger; for the tests of journals: sudo apt-get update && sudo apt-get install -y --no-install-recommends hledger ledger"
+    else
+        say "installing hledger and ledger"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends hledger ledger; } \
+            >.accounting.log 2>&1 && rm -f .accounting.log \
+            || say "could not install hledger and ledger, see .accounting.log; run: apt-get update && apt-get install -y --no-install-recommends hledger ledger"
+    fi
+}
+
 node_packages() {
     stamp=tests/node/node_modules/.made
     wanted=$(cat tests/node/package.json tests/node/package-lock.json | cksum)
@@ -75,4 +91,5 @@ node_packages() {
 
 browser
 compiler
+accounting
 node_packages

@@ -45,4 +45,7 @@ def needs(peer: str, present: object) -> pytest.MarkDecorator:
 needs_node_opcua = needs("node-opcua", node() and node_package("node-opcua").exists())
 needs_chromium = needs("chromium", chromium())
 needs_axe = needs("axe-core", node_package("axe-core").exists())
+needs_hledger = needs("hledger", shutil.which("hledger"))
+needs_ledger = needs("ledger", shutil.which("ledger"))
+needs_beancount = needs("beancount", importlib.util.find_spec("beancount"))
 needs_compiler = needs("gcc", shutil.which("gcc") or shutil.which("cc"))

@@ -47,6 +47,7 @@ COMMANDS = {
     "price-list": Command("app.cli.depreciate:price_list", "The prices that an asset's figures suggest, from a file."),
     "finance-lease": Command("app.cli.depreciate:finance_lease", "A finance lease's payments, from a file."),
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
+    "journal": Command("app.cli.journal:group", "Export an owner's books, for other accounting programs."),
     "completeness": Command(
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."
     ),

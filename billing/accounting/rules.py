@@ -8,6 +8,8 @@ from billing.accounting.account import CASH, CLEARING, FEES, PREPAID, RECEIVABLE
 from billing.accounting.ledger import JournalEntry, Posting
 from billing.money import Money, total
 
+INVOICE_TEXT = "Invoice "
+
 
 def entry_for_invoice(
     *,
@@ -30,7 +32,7 @@ def entry_for_invoice(
         postings.append(Posting(account_for_category(category), -nets[category], against))
     if tax:
         postings.append(Posting(VAT_OUTPUT, -tax))
-    return JournalEntry(owner, "invoice", invoice, booked_on, f"Invoice {number}", tuple(postings))
+    return JournalEntry(owner, "invoice", invoice, booked_on, f"{INVOICE_TEXT}{number}", tuple(postings))
 
 
 def entry_for_payment(

@@ -67,6 +67,10 @@ class LedgerStore:
             col(JournalEntryRow.owner_id) == owner, col(JournalEntryRow.booked_on).between(first_day, last_day)
         )
 
+    def owners(self) -> list[UUID]:
+        """Whose books there are, as far as they may be seen."""
+        return list(self._session.exec(select(col(JournalEntryRow.owner_id)).distinct()))
+
     def trial_balance(self, owner: UUID | None = None, *, until: date | None = None) -> list[Balance]:
         """The sum of each account and currency; all owners together without `owner`. It sums to zero per currency."""
         query = (

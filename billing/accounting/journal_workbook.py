@@ -1,0 +1,78 @@
+"""A journal as a workbook (XLSX): the postings, and the balances before and after them.
+
+Written by openpyxl, which also reads workbooks and takes a Decimal as it is: every digit of an amount is in the file.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
+
+from billing.accounting.account import account
+from billing.accounting.journal import Journal, one_line
+from billing.accounting.journal_rows import HEADINGS, rows
+from billing.money import Money, minor_places
+
+_BALANCES = ("number", "account", "meaning", "currency", "opening", "debit", "credit", "closing")
+_WIDTHS = {"text": 40, "counterparty": 28, "meaning": 48, "account": 24, "entry_id": 38, "counterparty_id": 38}
+_WIDTH = 14
+_LONGEST_CELL = 32_000
+
+
+def workbook(journal: Journal) -> bytes:
+    """The file. Amounts are numbers with the currency's places, days are days, text is never a formula."""
+    book = Workbook(write_only=True)
+    book.properties.title = f"Books of {one_line(journal.name)}, {journal.first_day} to {journal.last_day}"
+    book.properties.creator = "SpindleShare"
+    _sheet(book, "Journal", HEADINGS, rows(journal))
+    _sheet(book, "Balances", _BALANCES, _balances(journal))
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _sheet(book: Workbook, title: str, headings: tuple[str, ...], content: Iterable[tuple[object, ...]]) -> None:
+    sheet = book.create_sheet(title)
+    sheet.freeze_panes = "A2"
+    for index, heading in enumerate(headings, start=1):
+        sheet.column_dimensions[get_column_letter(index)].width = _WIDTHS.get(heading, _WIDTH)
+    head = [_cell(sheet, heading) for heading in headings]
+    for cell in head:
+        cell.font = Font(bold=True)
+    sheet.append(head)
+    for row in content:
+        sheet.append([_cell(sheet, value) for value in row])
+
+
+def _cell(sheet: object, value: object) -> WriteOnlyCell:
+    if isinstance(value, Money):
+        cell = WriteOnlyCell(sheet, value.decimal)
+        places = minor_places(value.currency)
+        cell.number_format = "#,##0" + ("." + "0" * places if places else "")
+        return cell
+    if isinstance(value, date | int):
+        return WriteOnlyCell(sheet, value)
+    cell = WriteOnlyCell(sheet, str(value)[:_LONGEST_CELL])
+    # Otherwise text that begins with an equals sign would be worked out.
+    cell.data_type = "s"
+    return cell
+
+
+def _balances(journal: Journal) -> Iterator[tuple[object, ...]]:
+    moved: dict[tuple[str, str], list[Money]] = {}
+    for entry in journal.entries:
+        for posting in entry.postings:
+            moved.setdefault((posting.account, posting.amount.currency), []).append(posting.amount)
+    opening = {(each.account, each.amount.currency): each.amount for each in journal.opening}
+    for balance in sorted(journal.closing, key=lambda each: (account(each.account).number, each.amount.currency)):
+        currency = balance.amount.currency
+        amounts = moved.get((balance.account, currency), [])
+        debit = Money(sum(each.minor for each in amounts if each.minor > 0), currency)
+        credit = Money(-sum(each.minor for each in amounts if each.minor < 0), currency)
+        told = account(balance.account)
+        before = opening.get((balance.account, currency), Money(0, currency))
+        yield (told.number, told.name, told.meaning, currency, before, debit, credit, balance.amount)

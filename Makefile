@@ -2,7 +2,7 @@
 #                  RECORDING=file  another recording   ONCE=1  end after the summary   PORT=n  another port
 #                  DAY=2018-05-29  only this day of the recording
 #                  RESET=1  begin anew   REMOVE=1  remove what the demo made
-# make test        sets up what the tests need and runs them all
+# make test        sets up what the tests need and runs them all   WORKERS=0  one at a time
 # make setup       only makes .venv (with .venv/bin/spindleshare)
 # make screenshots takes the README's pictures anew
 # make clean       removes .venv and caches (the demo's data stays: make demo REMOVE=1)
@@ -35,8 +35,10 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+#: Files side by side, each in one worker with a database server of its own: tests wait more than they compute.
+WORKERS := auto
 test: test-setup lint
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile $(ARGS)
 
 #: The few that the README shows; all of them: .venv/bin/python -m workbench.screenshots
 PICTURES := sme-desktop-light,maker-desktop-light,finance-desktop-light,invoice-phone-dark

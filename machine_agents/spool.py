@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine_agents.spool_file import SpoolBroken, SpoolInUse, connect, failures_told_apart, keep, lock
+from machine_agents.spool_file import SpoolBroken, SpoolInUse, connect, failures_told_apart, is_read_only, keep, lock
 from metering.ocmf import Sealed
 from metering.reading import GENESIS
 
@@ -53,6 +53,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         """Open or make the spool in `folder`. SpoolInUse, SpoolBroken, NotStored."""
+        self._folder = folder
         self._lock = lock(folder)
         try:
             self._db = connect(folder)
@@ -207,10 +208,19 @@ class Spool:
                 self._db.execute("begin immediate")
                 yield
                 self._db.execute("commit")
-            except BaseException:
+            except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("rollback")
+                if is_read_only(error):
+                    self._open_anew()
                 raise
+
+    def _open_anew(self) -> None:
+        """SQLite leaves a file, or the log beside it, read-only for as long as it is open where at first it could only
+        be opened so: a disk that was full or read-only for a moment would never be written to again."""
+        fresh = connect(self._folder)
+        self._db.close()
+        self._db = fresh
 
 
 def _follow(tail: Tail, sealed: Sealed) -> Tail:

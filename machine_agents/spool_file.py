@@ -110,6 +110,11 @@ def failures_told_apart(place: str) -> Iterator[None]:
         raise NotStored(f"the spool cannot be used, {place}: {error.strerror}") from error
 
 
+def is_read_only(error: BaseException) -> bool:
+    """Whether SQLite says that it may not write to the file."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+
+
 def _examine_head(connection: sqlite3.Connection) -> None:
     """A file that says in its head that it is of a newer format is only read, as if the disk were read-only."""
     path = Path(connection.execute("pragma database_list").fetchone()[2])

@@ -1,5 +1,6 @@
 """The spool: numbered, chained, whole after a crash, and the same batch until it is settled."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,6 +16,9 @@ from machine_agents.spool import Spool, SpoolBroken, SpoolInUse
 from metering.ocmf import Sealed, new_key, parse, seal
 from metering.reading import Clocks, Reading, Reason, Record, Status, TimeQuality
 from tests.machine_agents.plain_server import START
+from tests.peers import needs_compiler
+from workbench.chaos import shim
+from workbench.chaos.shim import Rule, Shim
 
 KEY = new_key()
 CLOCKS = Clocks(START, 1000, "boot")
@@ -201,3 +205,34 @@ def test_kill_leaves_whole_commits_and_loses_none_that_returned(tmp_path: Path, 
     assert spool.tail.pagination >= said[-1]
     assert spool.tail.pagination % 2 == 0
     assert spool.kept("accrual") == str(spool.tail.pagination)
+
+
+_PATIENT = """
+import sys
+from pathlib import Path
+from machine_agents.delivery import NotStored
+from machine_agents.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+for number in range(4):
+    try:
+        spool.commit({"accrual": str(number)})
+        print("stored", number, flush=True)
+    except NotStored as error:
+        print(error, flush=True)
+"""
+
+
+@needs_compiler
+def test_a_disk_that_is_full_while_the_log_is_opened_is_written_to_when_there_is_room(tmp_path: Path) -> None:
+    library = shim.build(tmp_path)
+
+    def run(rule: Rule) -> str:
+        environment = {**os.environ, "LD_PRELOAD": str(library), **Shim(library, tmp_path, "agent").environment([rule])}
+        command = [sys.executable, "-c", _PATIENT, str(tmp_path / "data")]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+
+    run(Rule("kill", "fdatasync", "spool.sqlite-wal", 6, "after"))
+    assert (tmp_path / "data" / "spool.sqlite-wal").stat().st_size > 0
+    first, *others = run(Rule("enospc", "create", "spool.sqlite-wal", 1, "before", 1)).splitlines()
+    assert "readonly" in first
+    assert others == ["stored 1", "stored 2", "stored 3"]

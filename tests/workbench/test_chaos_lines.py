@@ -71,6 +71,7 @@ async def send(client: httpx.AsyncClient, texts: Sequence[str]) -> list[str]:
         ("stall", ["", "b"], ["b"]),
         ("half-open", ["", "b"], ["a", "b"]),
         ("delay", ["a", "b"], ["a", "b"]),
+        ("delay answer", ["a", "b"], ["a", "b"]),
     ],
 )
 def test_the_planned_request_alone_is_spoiled(what: str, answers: list[str], got: list[str]) -> None:

@@ -12,10 +12,11 @@ from metering.interval import Step
 from metering.period import Period
 from metering.reading import Reading, Reason, Status, TimeQuality
 from metering.usage import quarter_hours
-from workbench.chaos import journal
+from workbench.chaos import damage, database, journal
 from workbench.chaos.journal import Journal
 from workbench.chaos.oracle import Verdict, judge, once
-from workbench.chaos.plan import AGENT, PROGRAMS, plan
+from workbench.chaos.plan import plan
+from workbench.chaos.planned import AGENT, OPCUA, PROGRAMS
 from workbench.chaos.truth import START_MS, TICK_MS, TICKS_A_QUARTER, Stretch, Truth, known
 
 SEED = 5
@@ -39,10 +40,21 @@ def test_the_plans_of_two_hundred_seeds_hold_every_kind_of_fault() -> None:
     assert {f"{what} opcua" for what in ("cut", "reset", "stall", "half-open", "delay")} <= moments
     assert {"kill agent", "kill service", "restart machine"} <= moments
     assert {f"freeze {program}" for program in PROGRAMS} <= moments
+    assert {f"{what} spool" for what in damage.KINDS} | {f"{what} database" for what in database.KINDS} <= moments
+    assert any(one.target == OPCUA and one.length_ms > 2_000 for each in plans for one in each.moments)
     uploads = {one.what for each in plans for one in each.uploads}
-    assert {"duplicate", "duplicate at once", "reorder", "delay", "stall", "half-open", "cut inside"} <= uploads
+    assert {
+        "duplicate",
+        "duplicate at once",
+        "reorder",
+        "delay",
+        "stall",
+        "half-open",
+        "cut inside",
+        "delay answer",
+    } <= uploads
     actions = {rule.action for each in plans for life in each.lives[AGENT] for rule in life.rules}
-    assert actions == {"kill", "enospc", "eio", "delay", "clock"}
+    assert actions == {"kill", "enospc", "eio", "erofs", "delay", "clock"}
     assert all(life.rules[0].action == "kill" for each in plans for life in each.lives[AGENT])
 
 
@@ -89,6 +101,23 @@ def test_a_loss_is_from_what_was_acknowledged_to_what_was_seen_next() -> None:
 def test_an_agent_that_gives_up_a_subscription_by_itself_has_no_loss_to_show() -> None:
     found = journal.parse(["boot 0", "born 1 0", "acked 1 100", "born 2 200", "acked 2 300"])
     assert found.losses == ()
+
+
+def test_a_damaged_file_is_a_loss_from_the_services_last_reading_to_what_the_next_subscription_brought() -> None:
+    lines = ["boot 0", "born 1 0", "acked 1 100", "damaged 50", "acked 1 110", "born 2 300", "acked 2 400"]
+    found = journal.parse(lines)
+    assert (found.losses, found.anew) == (((50, 300),), ())
+    assert journal.parse([*lines[:4], "recovered", *lines[4:]]).anew == ((50, 300),)
+
+
+def test_after_a_file_was_replaced_the_machines_own_counters_go_on_from_what_they_show_then() -> None:
+    life, gap = Life(gap=(_SECOND, GAP[1])), (_SECOND, GAP[1])
+    energy, told = Truth(SEED, TICKS).at(gap[1]).state.energy, Truth(SEED, TICKS).before(_SECOND).state.energy
+    assert energy > told
+    assert faults_of(life, losses=(gap,)) == []
+    life.forgotten = {"energy": energy - told}
+    assert any("energy" in fault for fault in faults_of(life, losses=(gap,)))
+    assert faults_of(life, losses=(gap,), anew=(gap,)) == []
 
 
 def test_a_meter_that_counts_right_is_found_right() -> None:
@@ -152,13 +181,25 @@ def test_every_sealed_record_has_to_be_stored_once_and_in_order() -> None:
     assert right.faults == []
 
 
+def test_what_a_damaged_file_held_is_stored_once_or_lost_and_nothing_else_is_stored() -> None:
+    for stored in (["a", "c", "d"], ["a", "b", "c", "d"], ["c", "d"]):
+        found = Verdict()
+        once(["c", "d"], stored, found, before=["a", "b", "x"])
+        assert found.faults == []
+    for stored in (["a", "y", "c", "d"], ["a", "a", "c", "d"], ["a", "d", "c"], ["a", "c"]):
+        found = Verdict()
+        once(["c", "d"], stored, found, before=["a", "b", "x"])
+        assert found.faults
+
+
 @dataclass
 class Life:
     """What a meter says of the whole life of the machine, a reading a quarter hour. `add`: what it says too much at the
-    end of the second quarter hour."""
+    end of the second quarter hour. `forgotten`: what of the machine's own counters it does not know from the gap on."""
 
     gap: Stretch | None = None
     counts_in_gap: bool = False
+    forgotten: dict[str, int] = field(default_factory=dict)
     add: dict[str, int] = field(default_factory=dict)
 
     def pieces(self, number: int) -> list[Stretch]:
@@ -181,6 +222,7 @@ class Life:
             total["unknown"] += sum(until - begin for begin, until in gaps)
             state = truth.before(end).state
             total["energy"], total["parts"] = state.energy, state.parts
+            total.subtract(self.forgotten if number >= 3 else {})
             total.update(self.add if number == 3 else {})
             made.append(_reading(number, total, gaps[0] if gaps else None))
         return made
@@ -202,8 +244,8 @@ def _reading(number: int, registers: Mapping[str, int], gap: Stretch | None) -> 
     )
 
 
-def faults_of(life: Life, losses: tuple[Stretch, ...] = ()) -> list[str]:
+def faults_of(life: Life, losses: tuple[Stretch, ...] = (), anew: tuple[Stretch, ...] = ()) -> list[str]:
     truth, found = Truth(SEED, TICKS), Verdict()
     usage = quarter_hours(life.readings(truth), meter="m")
-    judge(life.steps(truth), usage, truth, Journal(losses, 1, 0), found)
+    judge(life.steps(truth), usage, truth, Journal(losses, 1, 0, anew), found)
     return found.faults

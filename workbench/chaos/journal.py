@@ -1,7 +1,7 @@
 """What the machine's server said of itself during a run, and what an agent may have missed of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.chaos.truth import Stretch
@@ -10,11 +10,14 @@ from workbench.chaos.truth import Stretch
 @dataclass(frozen=True, slots=True)
 class Journal:
     """`losses`: the stretches in which something may have been lost, because a server that was killed took its queue
-    along or because a queue was full. `boots`: how often the server was started."""
+    along or because a queue was full, or because the agent's file was damaged. `boots`: how often the server was
+    started. `anew`: from which moment on an agent whose file was replaced knew no more than its last reading, and when
+    it read the machine's own counters again."""
 
     losses: tuple[Stretch, ...]
     boots: int
     overflows: int
+    anew: tuple[Stretch, ...] = ()
 
     def explains(self, gap: Stretch) -> bool:
         """Whether everything in `gap` lies in stretches that may have been lost."""
@@ -33,9 +36,12 @@ def parse(lines: Iterable[str]) -> Journal:
     """The journal of `machine`; a line that a kill cut short is not there.
 
     What an agent acknowledged it has. From its last acknowledgement at a server that was killed then to the first
-    values of the next subscription that it acknowledged anything of, it may have lost everything.
+    values of the next subscription that it acknowledged anything of, it may have lost everything. Likewise from the
+    last reading that the service had when the agent's file was damaged.
     """
+    damage = _Damage()
     losses: list[Stretch] = []
+    anew: tuple[Stretch, ...] = ()
     begun: dict[str, int] = {}
     boots = overflows = acked = boot_of_acked = 0
     for line in lines:
@@ -44,14 +50,33 @@ def parse(lines: Iterable[str]) -> Journal:
                 boots, begun = boots + 1, {}
             case ["born", number, at]:
                 begun[number] = int(at)
+                damage.born.add(number)
+            case ["damaged", after]:
+                damage = _Damage(int(after))
+            case ["recovered"]:
+                damage.recovered = True
             case ["acked", number, at]:
+                if damage.after and number in damage.born:
+                    losses.append((damage.after, begun[number]))
+                    anew += ((damage.after, begun[number]),) * damage.recovered
+                    damage = _Damage()
                 if acked and boot_of_acked != boots:
                     losses.append((acked, begun[number]))
                 acked, boot_of_acked = int(at), boots
             case ["dropped", _, after, until]:
                 losses.append((int(after), int(until)))
                 overflows += 1
-    return Journal(_joined(losses), boots, overflows)
+    return Journal(_joined(losses), boots, overflows, anew)
+
+
+@dataclass(slots=True)
+class _Damage:
+    """Of the agent's file, until it reads the machine again: the last reading that the service had then, the
+    subscriptions made since, and whether the file was replaced."""
+
+    after: int = 0
+    born: set[str] = field(default_factory=set)
+    recovered: bool = False
 
 
 def _joined(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:

@@ -1,6 +1,7 @@
 """What a run left behind: database, spool and the machine's journal, gathered for the judgement of `oracle`."""
 
 import contextlib
+from collections.abc import Collection
 
 from app.database import Role
 from machine_agents.source_time import from_ms
@@ -17,8 +18,11 @@ from workbench.chaos.truth import Truth
 _STEP_LIMIT_MS = 1_000
 
 
-def judge_home(own: Home, truth: Truth, journal: Journal, clock_set_ms: int, verdict: Verdict) -> None:
-    """Judge a seed's database. `clock_set_ms`: by how much the agent's clock was set in all."""
+def judge_home(
+    own: Home, truth: Truth, journal: Journal, clock_set_ms: int, before: Collection[str], verdict: Verdict
+) -> None:
+    """Judge a seed's database. `clock_set_ms`: by how much the agent's clock was set in all. `before`: what lay in the
+    agent's file when that was damaged."""
     with contextlib.closing(Spool(own.folder / "agent" / "data")) as spool:
         sealed = list(spool.texts())
     whole = Period(from_ms(truth.frames[0].at), from_ms(truth.end) + QUARTER_HOUR)
@@ -27,7 +31,7 @@ def judge_home(own: Home, truth: Truth, journal: Journal, clock_set_ms: int, ver
         steps, usage = store.steps(own.meter, whole), store.usage(own.meter.id, whole)
         stored = store.texts(own.meter.id, 0, 2**62)
         refused, agent = store.refused(own.meter.id), store.agent_of(own.meter.id)
-    once(sealed, stored, verdict)
+    once(sealed, stored, verdict, before=before)
     verdict.expect("records refused", [one.reason for one in refused], [])
     records = [ocmf.parse(text) for text in stored]
     if agent is not None:

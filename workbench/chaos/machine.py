@@ -8,6 +8,11 @@ its life is seen. The journal is what happened at the server, one line each, tim
     born SUBSCRIPTION AT  a subscription whose first values are those of AT
     acked SUBSCRIPTION AT everything up to AT was acknowledged
     dropped SUBSCRIPTION AFTER UNTIL   its queue was full: between these two moments nothing is left
+
+The run itself adds what happened to the agent's file:
+
+    damaged AFTER         no agent runs, and the service's last reading is of that moment
+    recovered             the agent's file was replaced by a new one
 """
 
 import asyncio

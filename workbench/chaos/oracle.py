@@ -5,8 +5,8 @@ they call unknown must be explained by a loss at the machine's server, and every
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from machine_agents.source_time import to_ms
 from metering.interval import Step
@@ -65,6 +65,7 @@ class _Walk:
         self._base = truth.at(begin).state
         self._seen_to = begin
         self._gap_end = -1
+        self._told: Mapping[str, int] = {}
         self._quarters: dict[int, Counter[str]] = {}
 
     def look(self, steps: Sequence[Step]) -> None:
@@ -81,9 +82,11 @@ class _Walk:
     ) -> None:
         within, gaps = (self.at, until), [gap] if gap else []
         unknown = sum(end - start for start, end in gaps)
-        if gap and gap[0] == self.at != self._gap_end:
+        forgotten = any(after <= self.at < until for after, until in self._journal.anew)
+        if gap and gap[0] == self.at != self._gap_end and not forgotten:
             self._seen_to = self.at  # lost since exactly the reading before, whose moment was still seen
         self._note_gap(number, gaps)
+        self._begin_anew(until)
         self._verdict.unknown_ms += grown["unknown"]
         self._quarters.setdefault(_quarter(self.at), Counter()).update(grown)
         pieces = known(within, gaps)
@@ -94,7 +97,20 @@ class _Walk:
             self._verdict.expect(f"reading {number}, unknown", grown["unknown"], unknown)
             self._exactly(number, grown, pieces, step)
             self._totals(number, pieces, until, registers)
-        self.at = until
+        self.at, self._told = until, registers
+
+    def _begin_anew(self, until: int) -> None:
+        """Of a file that was replaced only the readings are left: the machine's own counters go on from what they show
+        then, and what they did in the gap is not known."""
+        for _, at in self._journal.anew:
+            if self.at <= at < until:
+                state, told = self._truth.at(at).state, self._told
+                self._base = replace(
+                    self._base,
+                    energy=state.energy - told.get("energy", 0),
+                    parts=state.parts - told.get("parts", 0),
+                )
+                self._seen_to = at
 
     def _note_gap(self, number: int, gaps: Iterable[Stretch]) -> None:
         for gap in gaps:
@@ -156,12 +172,19 @@ def _quarter(ms: int) -> int:
     return ms // 900_000
 
 
-def once(sealed: Sequence[str], stored: Sequence[str], verdict: Verdict) -> None:
-    """Every record that the agent sealed is stored, as it was sealed, and once."""
+def once(sealed: Sequence[str], stored: Sequence[str], verdict: Verdict, *, before: Collection[str] = ()) -> None:
+    """Every record that the agent sealed is stored, as it was sealed, and once.
+
+    `before`: what it had sealed when its file was damaged. The file may then be another, that begins later: what was
+    stored before is of these, and what neither has is lost, which the readings call unknown.
+    """
     verdict.records = len(sealed)
-    for text, count in _different(sealed, stored):
+    earlier = stored[: len(stored) - len(sealed)] if before else ()
+    verdict.expect("records stored that were never sealed", [one[:80] for one in earlier if one not in before], [])
+    whole = [*earlier, *sealed]
+    for text, count in _different(whole, stored):
         verdict.fault(f"a sealed record is stored {count} times: {text[:80]}")
-    verdict.expect("records in the database in the order that they were sealed", stored == sealed, True)
+    verdict.expect("records in the database in the order that they were sealed", list(stored) == whole, True)
 
 
 def _different(sealed: Sequence[str], stored: Sequence[str]) -> Iterator[tuple[str, int]]:

@@ -7,15 +7,24 @@ the n-th request to the service. Nothing in a plan depends on how fast the compu
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from workbench.chaos.planned import (
+    AGENT,
+    MACHINE,
+    OPCUA,
+    PROGRAMS,
+    QUIET_TICKS,
+    SERVICE,
+    TICKS,
+    Life,
+    Moment,
+    Plan,
+    Upload,
+)
+from workbench.chaos.rarer import with_rarer
 from workbench.chaos.shim import Rule
 
-AGENT, SERVICE, MACHINE = PROGRAMS = ("agent", "service", "machine")
-TICKS = 240
-"""Twenty quarter hours of machine time."""
-QUIET_TICKS = 36
-"""At the end nothing is planned for so long: that everything goes on again is part of what is tried."""
+__all__ = ["AGENT", "MACHINE", "PROGRAMS", "SERVICE", "Life", "Moment", "Plan", "Upload", "plan"]
 
 LINK = ("cut", "reset", "stall", "half-open", "delay")
 REQUEST = (
@@ -32,69 +41,10 @@ _COMMITS = {
 _OFTEN = {AGENT: 160, SERVICE: 60, MACHINE: 160}
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
-    """One life of a program: its faults at system calls, and how long it stays down after a kill."""
-
-    rules: tuple[Rule, ...]
-    pause_ms: int
-
-    def __str__(self) -> str:
-        said = "; ".join(
-            f"{one.action} {one.when} {one.call}@{one.site} #{one.nth}{_amount(one)}" for one in self.rules
-        )
-        return f"{said or 'nothing'}, then down {self.pause_ms} ms"
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A fault at a tick of the machine's clock: `what` happens to `target`, for `length_ms` where it lasts."""
-
-    tick: int
-    what: str
-    target: str
-    length_ms: int = 0
-
-    def __str__(self) -> str:
-        return f"tick {self.tick}: {self.what} {self.target}" + (f" for {self.length_ms} ms" if self.length_ms else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A fault at the `nth` request that the agent sends to the service."""
-
-    nth: int
-    what: str
-    length_ms: int = 0
-
-    def __str__(self) -> str:
-        return f"request {self.nth}: {self.what}" + (f" {self.length_ms} ms" if self.length_ms else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that goes wrong in one run. `queue`: values that the machine's server keeps per node for an absent agent."""
-
-    seed: int
-    ticks: int
-    queue: int
-    clock_ms: int
-    lives: dict[str, tuple[Life, ...]]
-    moments: tuple[Moment, ...]
-    uploads: tuple[Upload, ...]
-
-    def lines(self) -> Iterator[str]:
-        """The plan in words, one fault a line; two plans are the same when their lines are."""
-        yield f"seed {self.seed}: {self.ticks} ticks, queue {self.queue}, the agent's clock off by {self.clock_ms} ms"
-        for program, lives in self.lives.items():
-            yield from (f"{program}, life {number}: {life}" for number, life in enumerate(lives, 1))
-        yield from map(str, (*self.moments, *self.uploads))
-
-
 def plan(seed: int, ticks: int = TICKS) -> Plan:
     """The plan of `seed`."""
     chance = random.Random(f"plan {seed}")
-    return Plan(
+    often = Plan(
         seed=seed,
         ticks=ticks,
         # Most servers keep enough for every outage of a run; some do not, and what they drop is a gap.
@@ -108,6 +58,7 @@ def plan(seed: int, ticks: int = TICKS) -> Plan:
         moments=tuple(sorted(_moments(chance, ticks), key=lambda one: one.tick)),
         uploads=_uploads(chance),
     )
+    return with_rarer(often)
 
 
 def _agent_lives(chance: random.Random) -> tuple[Life, ...]:
@@ -167,7 +118,7 @@ def _moments(chance: random.Random, ticks: int) -> Iterator[Moment]:
         yield Moment(tick(), "kill", chance.choice((AGENT, AGENT, SERVICE)))
     for _ in range(chance.choice((1, 1, 2))):
         what = chance.choice(LINK)
-        yield Moment(tick(), what, "opcua", 0 if what == "reset" else chance.randrange(100, 900))
+        yield Moment(tick(), what, OPCUA, 0 if what == "reset" else chance.randrange(100, 900))
     if chance.random() < 0.5:
         yield Moment(tick(), "freeze", chance.choice(PROGRAMS), chance.randrange(100, 700))
     if chance.random() < 0.4:
@@ -181,9 +132,3 @@ def _uploads(chance: random.Random) -> tuple[Upload, ...]:
     kinds = [(number, chance.choice(REQUEST)) for number in wanted]
     lasting = ("delay", "stall", "half-open", "reorder")
     return tuple(Upload(number, what, chance.randrange(50, 900) if what in lasting else 0) for number, what in kinds)
-
-
-def _amount(rule: Rule) -> str:
-    if rule.action in ("enospc", "eio"):
-        return f", {rule.argument} calls"
-    return f" by {rule.argument} ms" if rule.action in ("clock", "delay") else ""

@@ -69,6 +69,7 @@ _KINDS = {
     "kill": "kill {} at a call",
     "enospc": "disk full, {}",
     "eio": "disk error, {}",
+    "erofs": "disk read-only, {}",
     "delay": "slow disk, {}",
     "clock": "clock of the {} set",
 }

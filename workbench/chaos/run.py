@@ -10,21 +10,25 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from app.database import Role
-from machine_agents.source_time import from_ms
+from machine_agents.source_time import from_ms, to_ms
 from metering.store import MeteringStore
-from workbench.chaos import journal, machine
+from workbench.chaos import database, journal, machine
+from workbench.chaos.box import Box
 from workbench.chaos.judgement import judge_home
 from workbench.chaos.link import Link
 from workbench.chaos.machine import Order
 from workbench.chaos.oracle import Verdict
-from workbench.chaos.plan import AGENT, MACHINE, SERVICE, Moment, Plan
+from workbench.chaos.planned import AGENT, DATABASE, MACHINE, OPCUA, SERVICE, SPOOL, Moment, Plan
 from workbench.chaos.shim import ERRORS, Rule, Shim
 from workbench.chaos.stage import Home, Stage, home
 from workbench.chaos.supervised import Program
-from workbench.chaos.truth import Truth
+from workbench.chaos.truth import START_MS, Truth
 from workbench.chaos.uploads import UploadLine
 from workbench.demo.processes import free_port
 
@@ -34,6 +38,7 @@ _SETTLE_SECONDS = 90
 _LOOK_SECONDS = 0.1
 _TOLD = (0, -signal.SIGTERM, 128 + signal.SIGTERM)  # in order, or before it could see to that
 _PROBLEM, _FOLDER = 3, 4  # exit statuses: what an operator can put right; the agent's data folder
+_MAY_END: dict[str, tuple[int, ...]] = {AGENT: _TOLD, SERVICE: (*_TOLD, _PROBLEM), MACHINE: ()}
 
 
 @dataclass(slots=True)
@@ -86,6 +91,15 @@ class _Run:
         self._uploads = UploadLine(ports["http"], self._plan.uploads)
         self._ports = ports
         self._programs: dict[str, Program] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        agent = own.folder / AGENT
+        self._box = Box(
+            agent / "data",
+            agent / "agent.toml",
+            machine.journal(own.folder / MACHINE),
+            seed=self._plan.seed,
+            stored_to=lambda: to_ms(self._newest() or from_ms(START_MS)),
+        )
 
     async def work(self) -> None:
         async with self._lines(), self._kept_going():
@@ -102,7 +116,7 @@ class _Run:
         steps = sum(hit.argument for hit in self._outcome.hits[AGENT] if hit.action == "clock")
         found = journal.read(machine.journal(self._own.folder / MACHINE))
         self._outcome.overflows = found.overflows
-        judge_home(self._own, self._truth, found, steps, self._verdict)
+        judge_home(self._own, self._truth, found, steps, self._box.sealed_before, self._verdict)
 
     @asynccontextmanager
     async def _lines(self) -> AsyncIterator[None]:
@@ -125,13 +139,15 @@ class _Run:
         self._add(MACHINE, "workbench.chaos.machine", [str(folder / MACHINE)], self._ports)
         self._add(SERVICE, "app.cli", ["serve", "--port", str(self._ports["http"])], self._ports)
         self._add(AGENT, "machine_agents", ["run", "--config", str(config)], seen, self._plan.clock_ms)
-        tasks = [asyncio.create_task(program.keep()) for program in self._programs.values()]
+        agent = self._programs[AGENT]
+        agent.wrong, agent.repair, agent.repaired = self._agent_is_wrong, self._box.what_to_do, self._box.done
+        self._keepers = [asyncio.create_task(program.keep()) for program in self._programs.values()]
         try:
             yield
         finally:
-            for task in tasks:
+            for task in self._keepers:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._keepers, return_exceptions=True)
             for program in self._programs.values():
                 program.end_at_once()
 
@@ -150,8 +166,13 @@ class _Run:
                 "SPINDLESHARE_RUN_URL": self._own.run_url,
                 "SPINDLESHARE_SCHEDULE": "false",
             },
-            wrong=_WRONG[name],
+            wrong=lambda status, hits: status not in _MAY_END[name],
         )
+
+    def _agent_is_wrong(self, status: int, hits: Sequence[Rule]) -> bool:
+        """It may end when it is told to, and where its disk or its spool is not in order; by no other status."""
+        disk_failed = self._box.damaged or any(hit.action in ERRORS for hit in hits)
+        return status not in _TOLD and not (status == _FOLDER and disk_failed)
 
     async def _spoil(self) -> None:
         """Do what the plan has for each tick, until the machine stands still."""
@@ -171,11 +192,15 @@ class _Run:
 
     async def _do(self, moment: Moment) -> None:
         seconds, kind = moment.length_ms / 1000, f"{moment.what} {moment.target}"
-        if moment.target == "opcua":
+        if moment.target == OPCUA:
             self._link.spoil(moment.what, seconds)
             happened = True
             await asyncio.sleep(seconds)
             self._link.mend()
+        elif moment.target == DATABASE:
+            happened = await database.spoil(self._stage.cluster, self._own.name, moment.what, seconds)
+        elif moment.target == SPOOL:
+            happened = await self._box.damage(moment.what, self._programs[AGENT], self._uploads)
         elif moment.what in ("kill", "restart"):
             happened = self._programs[moment.target].kill(seconds)
         elif moment.what == "stop":
@@ -194,30 +219,22 @@ class _Run:
             await asyncio.sleep(_LOOK_SECONDS)
         await self._uploads.quiet()
 
-    def _newest(self) -> object:
-        with self._own.database.transaction(Role.WORKER) as session:
+    def _newest(self) -> datetime | None:
+        """The last stored reading's time; None for none, or where the database is away."""
+        with contextlib.suppress(DBAPIError), self._own.database.transaction(Role.WORKER) as session:
             step = MeteringStore(session).latest(self._own.meter.id)
             return step.reading.device_time if step else None
+        return None
 
     def _check(self, deadline: float, what: str) -> None:
+        for keeper in self._keepers:
+            if keeper.done():
+                keeper.result()  # a mistake of ours, which ends the run
         broken = [program.broken for program in self._programs.values() if program.broken]
         if broken or time.monotonic() > deadline:
             status = _json(self._own.folder / "agent" / "data" / "status.json")
             stand = {part: status.get(part, {}).get("state") for part in ("source", "service")}
             raise _NotSettled("; ".join([what, *broken, f"the agent says {stand}"]))
-
-
-def _agent_is_wrong(status: int, hits: Sequence[Rule]) -> bool:
-    """It may end when it is told to, and where its disk could not be written to; by no other status."""
-    disk_failed = any(hit.action in ERRORS for hit in hits)
-    return status not in _TOLD and not (status == _FOLDER and disk_failed)
-
-
-_WRONG = {
-    AGENT: _agent_is_wrong,
-    SERVICE: lambda status, hits: status not in (*_TOLD, _PROBLEM),
-    MACHINE: lambda status, hits: True,
-}
 
 
 def _port_of(url: str) -> int:

@@ -4,7 +4,7 @@
  * A rule is a line of the file CHAOS_RULES:   ACTION CALL SITE NTH WHEN ARGUMENT
  *   kill fdatasync spool.sqlite-wal 3 before 0        SIGKILL at the third one, before it is done (or "after")
  *   enospc pwrite spool.sqlite-wal 5 before 20        the fifth and the 19 that follow it fail: no space left
- *   eio fsync * 1 before 1                            the first one fails: input/output error
+ *   eio fsync * 1 before 1                            the first one fails: input/output error (erofs: read-only)
  *   delay send http 2 before 300                      held up for 300 ms
  *   clock * * 100 before -3600000                     from there on the wall clock shows an hour less
  * "*" is any call, or any site. A site is a file's name, or a socket's by its port: CHAOS_PORTS is "opcua:4840,http:80".
@@ -140,6 +140,11 @@ static void note(const struct rule *rule, const char *call, const char *site) {
 
 static int is_error(const struct rule *rule) { return rule->action[0] == 'e'; }
 
+static int error_of(const struct rule *rule) {
+    if (!strcmp(rule->action, "enospc")) return ENOSPC;
+    return strcmp(rule->action, "erofs") ? EIO : EROFS;
+}
+
 /* What the rules say of this call. The error to fail with, 0 for none. */
 static int at(const char *call, const char *site, const char *when) {
     int error = 0;
@@ -154,7 +159,7 @@ static int at(const char *call, const char *site, const char *when) {
         if (is_error(rule)) {
             if (rule->seen < rule->nth || rule->seen >= rule->nth + rule->argument) continue;
             if (rule->seen == rule->nth) note(rule, call, site);
-            error = strcmp(rule->action, "enospc") ? EIO : ENOSPC;
+            error = error_of(rule);
             continue;
         }
         if (rule->seen != rule->nth) continue;

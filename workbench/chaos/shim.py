@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
-ERRORS = ("enospc", "eio")
+ERRORS = ("enospc", "eio", "erofs")
 
 
 class NoCompiler(Exception):

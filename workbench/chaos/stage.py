@@ -21,6 +21,7 @@ from metering.store import MeteringStore
 from workbench.chaos import shim
 from workbench.chaos.nursery import Nursery
 from workbench.chaos.prepared import PASSWORD, USER
+from workbench.demo.processes import free_port
 
 METER = "CHAOS-1"
 _PROFILE = Path(__file__).with_name("machine.toml")
@@ -68,7 +69,7 @@ def staged(folder: Path | None = None) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="spindleshare-chaos-") as own:
         library = shim.build(Path(own))
         # No fault of a run reaches the database server's own disk, so that it need not wait for it.
-        cluster = Cluster(Path(own, "postgres"), durable=False)
+        cluster = Cluster(Path(own, "postgres"), port=free_port(), durable=False)
         nursery = Nursery(library, Path(own, "pki"))
         try:
             with cluster.running():
@@ -80,9 +81,10 @@ def staged(folder: Path | None = None) -> Iterator[Stage]:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A seed's own place: its folder, its database, and the meter that its agent is to be."""
+    """A seed's own place: its folder, its database by name and open, and the meter that its agent is to be."""
 
     folder: Path
+    name: str
     database: Database
     run_url: str
     invitation: Invitation
@@ -109,10 +111,12 @@ def home(stage: Stage, seed: int) -> Iterator[Home]:
     shutil.rmtree(folder, ignore_errors=True)  # kept by an earlier run
     folder.mkdir(parents=True)
     _execute(stage, f'CREATE DATABASE "{name}" TEMPLATE "{DATABASE}"')
+    # A server that is killed has what it has said to be stored: the system, which keeps it, is not.
+    _execute(stage, f'ALTER DATABASE "{name}" SET synchronous_commit = on')
     run_url = stage.cluster.run_url(name)
     database = Database(run_url, pool=2)
     try:
-        yield Home(folder, database, run_url, _invite(database))
+        yield Home(folder, name, database, run_url, _invite(database))
     finally:
         database.close()
         _execute(stage, f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.chaos.nursery import Child, Nursery
-from workbench.chaos.plan import Life
+from workbench.chaos.planned import Life
 from workbench.chaos.shim import Rule, Shim
 
 _LOOK_SECONDS = 0.01
@@ -19,11 +20,20 @@ def _never_by_itself(status: int, hits: Sequence[Rule]) -> bool:
     return True
 
 
+def _no_repair(status: int) -> Sequence[str]:
+    return ()
+
+
+def _not_told(status: int) -> None:
+    pass
+
+
 @dataclass(slots=True)
 class Program:
     """`name` as `python -m module arguments`. `wrong` says of an exit status and the calls at which there was a fault
     in this life, where nobody killed it, whether that must not happen: then it is not started again, and `broken` says
-    why."""
+    why. `repair` says with which arguments the module is to be run once before it is started again, none for not at
+    all; `repaired` is told that run's status."""
 
     name: str
     module: str
@@ -34,11 +44,14 @@ class Program:
     lives: Sequence[Life]
     environment: Mapping[str, str] = field(default_factory=dict)
     wrong: Callable[[int, Sequence[Rule]], bool] = _never_by_itself
+    repair: Callable[[int], Sequence[str]] = _no_repair
+    repaired: Callable[[int], None] = _not_told
     starts: int = 0
-    ends: list[int] = field(default_factory=list)
     broken: str = ""
     _child: Child | None = None
     _held_until: float = 0.0
+    _kept_down: bool = False
+    _repair: Sequence[str] = ()
     _stopping: bool = False
     _hits_seen: int = 0
 
@@ -47,11 +60,17 @@ class Program:
         return self.folder / f"{self.name}.log"
 
     def start(self) -> None:
-        """Begin the next life; after the planned ones come lives without a fault of their own."""
+        """Begin the next life; after the planned ones come lives without a fault of their own. Or the repair."""
+        if self._repair:
+            self._child = self._run(self._repair, ())
+            return
         rules: tuple[Rule, ...] = self.lives[self.starts].rules if self.starts < len(self.lives) else ()
-        environment = {**self.environment, **self.shim.environment(rules)}
         self.starts += 1
-        self._child = self.nursery.start(self.module, self.arguments, environment=environment, log=self.log)
+        self._child = self._run(self.arguments, rules)
+
+    def _run(self, arguments: Sequence[str], rules: Sequence[Rule]) -> Child:
+        environment = {**self.environment, **self.shim.environment(rules)}
+        return self.nursery.start(self.module, arguments, environment=environment, log=self.log)
 
     async def keep(self) -> None:
         """Start it again each time it ends, for ever; cancel to let it be."""
@@ -61,11 +80,19 @@ class Program:
             if self._child is not None and (status := self._child.poll()) is not None:
                 self._child = None
                 self._ended(status, loop.time())
-            if self._child is None and not self.broken and not self._stopping and loop.time() >= self._held_until:
+            if self._child is None and not self._is_down and loop.time() >= self._held_until:
                 self.start()
 
+    @property
+    def _is_down(self) -> bool:
+        return bool(self.broken) or self._stopping or self._kept_down
+
     def _ended(self, status: int, now: float) -> None:
-        self.ends.append(status)
+        if self._repair:
+            self._repair = ()
+            self.repaired(status)
+            return
+        self._repair = self.repair(status)
         hits = self._new_hits()
         # A clock that was set stays so for the next life.
         self.shim.clock_ms += sum(hit.argument for hit in hits if hit.action == "clock")
@@ -82,6 +109,18 @@ class Program:
         hits = self.shim.hits()
         new, self._hits_seen = hits[self._hits_seen :], len(hits)
         return new
+
+    @asynccontextmanager
+    async def kept_down(self) -> AsyncIterator[None]:
+        """Killed, and not started again before the end of the block."""
+        self._kept_down = True
+        try:
+            self.kill()
+            while self._child is not None:  # noqa: ASYNC110  `keep` is what polls it
+                await asyncio.sleep(_LOOK_SECONDS)
+            yield
+        finally:
+            self._kept_down = False
 
     def kill(self, down_seconds: float = 0.0) -> bool:
         """SIGKILL from outside; it stays down for a while. Whether it ran."""

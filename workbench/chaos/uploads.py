@@ -11,10 +11,11 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.chaos.plan import Upload
+from workbench.chaos.planned import Upload
 
 _LONGEST_HEAD = 64 * 1024
 _OVERTAKEN_SECONDS = 2.0
+_LOOK_SECONDS = 0.01
 _FAILURES = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
 
 
@@ -43,6 +44,7 @@ class UploadLine:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._held: set[asyncio.Task[None]] = set()
+        self._under_way = 0
         self.done: Counter[str] = Counter()
 
     @property
@@ -66,8 +68,10 @@ class UploadLine:
         await asyncio.gather(*self._tasks, *self._held, return_exceptions=True)
 
     async def quiet(self) -> None:
-        """Wait until every request that was held back or doubled has reached the service."""
-        await asyncio.gather(*self._held)
+        """Wait until every request that came has reached the service or is lost, also if held back or doubled."""
+        while self._held or self._under_way:
+            await asyncio.gather(*self._held)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -75,7 +79,12 @@ class UploadLine:
         self._tasks.add(task)
         try:
             while True:
-                answer = await self._exchange(await _read(reader))
+                request = await _read(reader)
+                self._under_way += 1
+                try:
+                    answer = await self._exchange(request)
+                finally:
+                    self._under_way -= 1
                 writer.write(answer.whole)
                 await writer.drain()
         except (_Cut, asyncio.CancelledError, *_FAILURES):
@@ -107,7 +116,7 @@ class UploadLine:
         answer = await self._pass(request)
         if what == "duplicate":
             answer = await self._pass(request)
-        if what == "half-open":
+        if what in ("half-open", "delay answer"):
             await asyncio.sleep(seconds)
         if what in ("cut after", "half-open"):
             raise _Cut

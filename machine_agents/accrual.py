@@ -12,13 +12,15 @@ from datetime import datetime
 from operator import itemgetter
 
 from machine_agents.accrual_state import AccrualState, Pending, Value
-from machine_agents.observation import Observation
+from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.running import Policy
 from machine_agents.signals import bind, taker_of
 from machine_agents.source_time import from_ms, to_us
 from metering.period import Period
 from metering.reading import Reason
 
+ASIDE = frozenset({HEARTBEAT, REPLAYED})
+"""Signals that say something of the source and not of the machine."""
 __all__ = ["AccrualState", "Cut", "Policy", "fold", "snapshot"]
 
 
@@ -42,12 +44,18 @@ class Cut:
 
 
 def fold(
-    state: AccrualState, observations: Iterable[Observation], heartbeat: datetime | None, policy: Policy
+    state: AccrualState,
+    observations: Iterable[Observation],
+    heartbeat: datetime | None,
+    policy: Policy,
+    *,
+    doubted_ms: int = 0,
 ) -> list[Cut]:
     """Take in `observations`; fold all up to `heartbeat` (None: keep them for later) and return the cuts passed.
 
     Changes `state`. Cuts come in order of time. `heartbeat` and `replayed` signals among the observations are allowed:
-    a `heartbeat` observation does not move the watermark, only the argument does.
+    a `heartbeat` observation does not move the watermark, only the argument does. `doubted_ms`: so much of the source's
+    time from the last watermark on has not passed (its clock was set forward): nothing accrues in it.
     """
     pending = state.pending
     _take_in(pending, observations)
@@ -59,11 +67,15 @@ def fold(
     pending.sort(key=itemgetter(0))
     ready = bisect_right(pending, limit, key=itemgetter(0))
     state.pending = pending[ready:]
-    state.taken = pending[:ready]
     cuts: list[Cut] = []
-    for us, signal, value in state.taken:
-        _take(state, us, signal, value, policy, cuts)
+    if doubted_ms or state.doubted_until:
+        _fold_in_doubt(state, pending[:ready], limit, doubted_ms, policy, cuts)
+    else:
+        state.taken = pending[:ready]
+        for us, signal, value in state.taken:
+            _take(state, us, signal, value, policy, cuts)
     now = limit // 1000
+    state.forget_unlost()
     if now >= state.next_cut:
         _cut_until(state, now, policy, cuts)
     state.advance(now)
@@ -85,6 +97,44 @@ def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING, session: st
     state.last_cut = state.settled
     period = Period(from_ms(gap[0]), from_ms(gap[1])) if gap else None
     return Cut(from_ms(state.settled), dict(state.registers), spectrum, period, state.replayed, reason, session)
+
+
+def _fold_in_doubt(
+    state: AccrualState, ready: Iterable[Pending], limit: int, doubted_ms: int, policy: Policy, cuts: list[Cut]
+) -> None:
+    """As the plain way, but for a stretch that has not passed: in it every signal is unknown, at its end as it then is.
+
+    What is taken says so by itself, so that whoever folds it again needs to know of no doubt.
+    """
+    taken: list[Pending] = []
+
+    def take(us: int, signal: str, value: Value) -> None:
+        taken.append((us, signal, value))
+        _take(state, us, signal, value, policy, cuts)
+
+    def end() -> None:
+        until, state.doubted_until = state.doubted_until * 1000, 0
+        held, state.held = state.held, {}
+        for signal, value in held.items():
+            take(until, signal, value)
+
+    if doubted_ms and not state.doubted_until:
+        state.doubted_until = state.settled
+        awake = state.asleep_since is None  # who is silent is not brought to life by what was said before
+        state.held = {signal: value for signal, value in state.values.items() if awake and value is not None}
+        for signal in state.held:
+            take(max(state.settled * 1000, state.seen[signal][0]), signal, None)
+    state.doubted_until += doubted_ms
+    for us, signal, value in ready:
+        if state.doubted_until and us >= state.doubted_until * 1000:
+            end()
+        if state.doubted_until and signal not in ASIDE:
+            state.held[signal] = value
+        else:
+            take(us, signal, value)
+    if state.doubted_until and limit >= state.doubted_until * 1000:
+        end()
+    state.taken = taken
 
 
 def _take_in(pending: list[Pending], observations: Iterable[Observation]) -> None:
@@ -117,7 +167,11 @@ def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Polic
     old = state.values.get(signal)
     if value is None:
         state.advance(now)
+        if signal in state.lost:
+            state.lose(signal)
     else:
+        if state.lost.get(signal):
+            state.find(signal, now)
         life_end = max(state.life_end, at + policy.silence_ms)
         if state.asleep_since is not None or now > state.life_end:
             _wake(state, now, life_end, cuts)

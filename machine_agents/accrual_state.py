@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from machine_agents.counters import OWN, ControlCounter
-from machine_agents.signal_codes import codes_of
+from machine_agents.signal_codes import codes_of, lossy_codes_of
 from machine_agents.source_time import from_ms, to_ms
+from metering.ocmf_fields import MAX_REGISTERS
 from metering.reading import Reading, Reason
 from metering.spectrum import Spectrum
 
@@ -79,6 +80,11 @@ class AccrualState:
     suppressed: bool = False
     replayed: bool = False
     pending: list[Pending] = field(default_factory=list)
+    # While the source's time has not passed (accrual.fold): until when, and what each signal then is.
+    doubted_until: int = 0
+    held: dict[str, Value] = field(default_factory=dict)
+    # Signals of which values may have been lost; true from when on they are unknown.
+    lost: dict[str, bool] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=lambda: {"duplicate": 0, "stale": 0, "late": 0, "unmapped": 0})
     # What lies ahead of the cut plan, in order (`follow`). Not saved: the plan is kept by itself.
     planned: list[Planned] = field(default_factory=list)
@@ -93,6 +99,7 @@ class AccrualState:
     idle_until: int = 0
     holding: bool = False
     turning: tuple[tuple[str, Spindle], ...] = ()
+    uncounted: tuple[str, ...] = ()
 
     @classmethod
     def begin(cls, at: datetime, signals: Iterable[str] = ()) -> "AccrualState":
@@ -149,6 +156,8 @@ class AccrualState:
             return
         for code in self.running:
             registers[code] += length
+        for code in self.uncounted:
+            registers[code] = registers.get(code, 0) + length
         if self.idling and (idle := min(now, self.idle_until) - now + length) > 0:
             for code in self.idling:
                 registers[code] += idle
@@ -167,6 +176,38 @@ class AccrualState:
             self.settle(self.life_end)
             self.sleep()
         self.settle(now)
+
+    def may_lose(self, signals: Iterable[str]) -> None:
+        """Values of them may have been lost: each is unknown from its next None on, until its next value."""
+        for signal in signals:
+            self.lost.setdefault(signal, False)
+
+    def lose(self, signal: str) -> None:
+        """From `settled` on it is not known what the registers of `signal` would have counted."""
+        self.lost[signal] = True
+        self.name_uncounted()
+
+    def find(self, signal: str, now: int) -> None:
+        """From `now` on the signal is known again."""
+        self.settle(now)
+        del self.lost[signal]
+        self.name_uncounted()
+
+    def forget_unlost(self) -> None:
+        """Everything is folded: what did not become unknown was so already."""
+        if self.lost and not self.pending:
+            self.lost = {signal: True for signal, unknown in self.lost.items() if unknown}
+
+    def name_uncounted(self) -> None:
+        """The registers `unknown.<code>` that run: one for each code that a lost signal feeds, while there is room.
+
+        A code that sums up a counter's growth has no gap: the counter's next value holds what was missed.
+        """
+        signals = [signal for signal, unknown in self.lost.items() if unknown]
+        codes = sorted({f"unknown.{code}" for signal in signals for code in lossy_codes_of(signal)})
+        new = [code for code in codes if code not in self.registers]
+        room = new[: max(0, MAX_REGISTERS - len(self.registers))]
+        self.uncounted = tuple(code for code in codes if code in self.registers or code in room)
 
     def sleep(self) -> None:
         """From `settled` on the source is not proven alive; what moves meanwhile is not seen."""
@@ -244,5 +285,6 @@ _PLAIN = (
         "tool",
         "hold",
     ),
+    *("doubted_until", "held", "lost"),
     *("held_since", "life_end", "longest_gap", "suppressed", "replayed", "pending", "dropped"),
 )

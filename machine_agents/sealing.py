@@ -69,8 +69,8 @@ class Meter:
     def deliver(self, delivery: Delivery) -> None:
         """Fold, seal and store; NotStored leaves registers and chain as they were."""
         try:
-            cuts = self._fold(delivery)
-            self._clocks.look(delivery.heartbeat, replayed=self._state is not None and self._state.replayed)
+            doubted_ms = self._look_at_clocks(delivery)
+            cuts = self._fold(delivery, doubted_ms)
             sealed = self._seal(cuts)
             if sealed:
                 self._clocks.told()
@@ -133,7 +133,16 @@ class Meter:
         if self._state is not None:
             self._state.follow((to_ms(cut.at), Reason(cut.kind.value), cut.session) for cut in self._plan.cuts)
 
-    def _fold(self, delivery: Delivery) -> list[Cut]:
+    def _look_at_clocks(self, delivery: Delivery) -> int:
+        """How much of the source's time since the last heartbeat has not passed: its clock was set forward."""
+        state = self._state
+        told = [seen.value is True for seen in delivery.observations if seen.signal == REPLAYED]
+        replayed = told[-1] if told else state is not None and state.replayed
+        stamps = sorted(seen.source_time for seen in delivery.observations)
+        ahead_ms = self._clocks.look(delivery.heartbeat, replayed=replayed, stamps=stamps)
+        return ahead_ms if state is not None else 0
+
+    def _fold(self, delivery: Delivery, doubted_ms: int) -> list[Cut]:
         observations: Sequence[Observation] = delivery.observations
         cuts: list[Cut] = []
         if delivery.fresh and (first := _first_heartbeat(observations)) is not None:
@@ -145,23 +154,25 @@ class Meter:
                 cuts.append(self._first_cut(observations))
         if self._state is None:
             raise ValueError("the first delivery must be fresh and hold a heartbeat")
-        lost = frozenset(delivery.signals) if delivery.fresh else delivery.lost
+        # A new subscription may lack signals that the one before gave: what they said last holds no more.
+        lost = frozenset(delivery.signals) | self._state.values.keys() if delivery.fresh else delivery.lost
         if lost and cuts == []:
             ended = _end_of(self._state)
+            self._state.may_lose(lost)
             observations = [*(Observation(signal, None, ended) for signal in sorted(lost)), *observations]
-        cuts += self._folded(self._state, observations, delivery.heartbeat)
+        cuts += self._folded(self._state, observations, delivery.heartbeat, doubted_ms)
         if delivery.heartbeat is not None:
             cuts += self._interim(delivery.heartbeat, cuts)
         return cuts
 
     def _folded(
-        self, state: AccrualState, observations: Sequence[Observation], heartbeat: datetime | None
+        self, state: AccrualState, observations: Sequence[Observation], heartbeat: datetime | None, doubted_ms: int
     ) -> list[Cut]:
         """Fold, and keep raw what the fold took: before the commit, so that a kill in between loses nothing of it."""
         after_ms = state.settled
         if self._log is not None:
             self._log.before(state)
-        cuts = fold(state, observations, heartbeat, self._config.policy)
+        cuts = fold(state, observations, heartbeat, self._config.policy, doubted_ms=doubted_ms)
         if self._log is not None:
             self._log.take(after_ms, state)
         return cuts

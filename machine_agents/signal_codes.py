@@ -16,6 +16,7 @@ _SIMPLE = {
     "energy": ("energy",),
     "parts": ("parts",),
 }
+_GROWING = ("energy", "parts")
 _SPINDLE = {
     "speed": ("spindle_on", "spindle_on.{}", "revolutions.{}", "starts"),
     "load": ("cutting_load",),
@@ -31,6 +32,11 @@ def codes_of(signal: str) -> tuple[str, ...]:
         twin = billable_twin(code)
         codes += [code] if twin is None else [code, twin]
     return tuple(codes)
+
+
+def lossy_codes_of(signal: str) -> tuple[str, ...]:
+    """Those of a signal's own registers that a lost value may have left short: all but sums of a counter's growth."""
+    return () if signal in _GROWING or signal.startswith("counter.") else _own_codes(signal)
 
 
 def _own_codes(signal: str) -> tuple[str, ...]:

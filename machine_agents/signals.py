@@ -19,6 +19,7 @@ def bind(state: AccrualState, policy: Policy) -> None:
         return
     state.policy = policy
     state.takers = {}
+    state.name_uncounted()
     state.known = sum(value is not None for value in state.values.values())
     for spindle in state.spindles.values():
         classify(spindle, policy)

@@ -64,7 +64,12 @@ _CATALOGUE = {
         Register("warm_up", _MS, "the machine reports that it is warming up"),
         Register("dry_run", _MS, "the control reports that it tries a program without cutting"),
         Register("maintenance", _MS, "the machine reports its operation mode Maintenance"),
-        Register("unknown", _MS, "the source was not proven alive: nothing else counts"),
+        Register(
+            "unknown",
+            _MS,
+            "the source was not proven alive: nothing else counts; with another register's code behind it: while the"
+            " source lived, values that this register is counted from may have been lost",
+        ),
         Register("revolutions", Unit.MILLIREVOLUTION, "spindle speed integrated over time"),
         Register("travel", Unit.MICROMETRE, "sum of absolute changes of an axis' position"),
         Register("energy", Unit.MILLIWATT_HOUR, "active energy imported, from a meter's counter"),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from machine_agents.clock_watch import ClockWatch
 from machine_agents.host import Host, this_host
@@ -30,10 +32,13 @@ class Clocks:
     def at(self, off: float) -> datetime:
         return START + timedelta(seconds=self.passed + off)
 
-    def tick(self, watch: ClockWatch, seconds: int = 1) -> None:
+    def tick(self, watch: ClockWatch, seconds: int = 1) -> int:
+        """How much of the source's time is found not to have passed, in ms."""
+        ahead = 0
         for _ in range(seconds):
             self.passed += 1
-            watch.look(self.at(self.source - self.late), replayed=False)
+            ahead += watch.look(self.at(self.source - self.late), replayed=False)
+        return ahead
 
 
 def begun(clocks: Clocks) -> ClockWatch:
@@ -115,6 +120,80 @@ def test_a_step_while_the_agent_was_away_is_found_and_after_a_reboot_nothing_is_
     other = ClockWatch(rebooted.host(), limit_ms=5_000, text=kept)
     rebooted.tick(other)
     assert (other.clocks().wall_step_ms, other.clocks().source_step_ms) == (0, 0)
+
+
+def test_time_that_the_source_jumps_over_has_not_passed() -> None:
+    clocks = Clocks()
+    watch = begun(clocks)
+    clocks.source += 20
+    assert clocks.tick(watch, 300) == 20_000
+    clocks.source -= 20
+    assert clocks.tick(watch, 300) == 0
+
+
+def test_steps_that_are_small_each_are_found_by_their_sum() -> None:
+    clocks = Clocks()
+    watch = begun(clocks)
+    clocks.tick(watch, 60)  # in the first minute such could also be values that came late
+    ahead = 0
+    for _ in range(100):
+        clocks.source += 2
+        ahead += clocks.tick(watch, 10)
+    assert 200_000 - 6_000 <= ahead <= 200_000
+
+
+@settings(max_examples=30, deadline=None)
+@given(percent=st.integers(1, 100), wander=st.lists(st.floats(0, 3), min_size=50, max_size=50))
+def test_a_clock_that_runs_too_fast_gains_no_more_than_the_limit(percent: int, wander: list[float]) -> None:
+    clocks = Clocks()
+    watch = begun(clocks)
+    clocks.tick(watch, 60)  # in the first minute such could also be values that came late
+    ahead = 0
+    for late in wander:
+        clocks.late = late
+        for _ in range(20):
+            clocks.source += percent / 100
+            ahead += clocks.tick(watch)
+    drift_ms = 1000  # what clocks may drift in as many seconds
+    assert clocks.source * 1000 - ahead <= 5_000 + 3_000 + drift_ms
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    delays=st.lists(st.tuples(st.floats(0, 4), st.integers(1, 400)), max_size=30),
+    drift=st.floats(-100e-6, 100e-6),
+    catch_up=st.integers(1, 60),
+)
+def test_however_late_values_come_no_time_is_doubted(
+    delays: list[tuple[float, int]], drift: float, catch_up: int
+) -> None:
+    """Delays that come and go, outages that are caught up with in steps, clocks that drift: none is a jump."""
+    clocks = Clocks()
+    watch = begun(clocks)
+    told = clocks.passed
+    for late, pause in delays:
+        clocks.source += drift * pause
+        clocks.passed += pause  # nothing comes: an outage, or just a pause
+        behind = float(pause)
+        while behind > -3:
+            clocks.late = min(max(behind, 0) + late, clocks.passed + 1 - told)  # never less than was told before
+            assert clocks.tick(watch) == 0
+            told = clocks.passed - clocks.late
+            behind -= catch_up + pause / 4 if behind > 0 else 1
+
+
+def test_what_came_first_may_have_come_late() -> None:
+    """An agent that begins on a busy computer: the first heartbeat lay there for ten seconds, the next ones did not."""
+    clocks = Clocks(late=10)
+    watch = ClockWatch(clocks.host(), limit_ms=5_000)
+    clocks.tick(watch)
+    clocks.late = 0
+    clocks.passed += 1
+    stamps = [clocks.at(-second) for second in range(11, -1, -1)]
+    assert watch.look(clocks.at(0), replayed=False, stamps=stamps) == 0
+    assert watch.clocks().source_step_ms == 0
+    clocks.source = 10
+    assert clocks.tick(watch) == 10_000  # a hole in its times: the clock was set
 
 
 def test_a_recording_has_no_clock() -> None:

@@ -95,6 +95,35 @@ def test_a_quarter_hour_is_a_reading(tmp_path: Path) -> None:
     assert half.registers["travel.X"] == 500 * 29  # what happens at the half hour belongs to what follows
 
 
+def test_time_that_the_machines_clock_jumps_over_is_not_billed(tmp_path: Path) -> None:
+    wall = Wall()
+    one, spool = meter(tmp_path, wall)
+    one.deliver(delivery([seen("power", True, -300), seen("axis.X.position", 0, -1)], 0, fresh=True))
+    for minute in range(1, 40):
+        wall.now = 60 * minute
+        jumped = 4 if minute >= 10 else 0  # within the limit of silence
+        one.deliver(delivery([seen("axis.X.position", 10 * minute, minute + jumped)], minute + jumped))
+    quarter = [reading for reading in readings(spool) if reading.device_time == at(15)]
+    assert [one.time_quality for one in quarter] == [TimeQuality.UNKNOWN]
+    assert [(one.gap.start, one.gap.end) for one in quarter if one.gap] == [(at(9), at(13))]
+    assert one.registers()["power_on"] == 39 * 60_000
+    assert one.registers()["unknown"] == 4 * 60_000
+
+
+def test_values_that_come_late_are_all_billed(tmp_path: Path) -> None:
+    """The line is down for half an hour, then an hour's first half and what came since arrive at once."""
+    wall = Wall()
+    one, _ = meter(tmp_path, wall)
+    one.deliver(delivery([seen("power", True, -300), seen("axis.X.position", 0, -1)], 0, fresh=True))
+    wall.now = 30 * 60
+    for late in (8, 16, 24):
+        wall.now += 1
+        one.deliver(delivery([seen("axis.X.position", minute, minute) for minute in range(late - 7, late + 1)], late))
+    wall.now = 31 * 60
+    one.deliver(delivery([seen("axis.X.position", minute, minute) for minute in range(25, 32)], 31))
+    assert (one.registers()["power_on"], one.registers()["unknown"]) == (31 * 60_000, 0)
+
+
 def test_nothing_is_billed_for_what_was_lost_between_two_subscriptions(tmp_path: Path) -> None:
     one, spool = meter(tmp_path)
     one.deliver(FIRST)

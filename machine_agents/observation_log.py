@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
+from machine_agents.accrual import Policy
 from machine_agents.accrual_state import AccrualState
 from machine_agents.config import TelemetryConfig
 from machine_agents.running import Policy

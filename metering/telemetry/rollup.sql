@@ -10,7 +10,8 @@
 -- Result: stretch, quarter_ms (its start), code, cell (null but for the load spectrum), value (above zero).
 --
 -- Counts of signals in a state ride in one number, ten bits each, so that one running sum carries them all:
--- known (1), power (1024), automatic (1024^2), active (1024^3), cutting feed (1024^4), turning spindles (1024^5).
+-- known (1), power (1024), automatic (1024^2), active (1024^3), cutting feed (1024^4), turning spindles (1024^5), warm-up or
+-- dry run (1024^6).
 -- The count of field f is above zero when the number % 1024^(f+1) >= 1024^f.
 with
 -- Signals as numbers, with what they mean.
@@ -26,13 +27,15 @@ named as (
             when signal = 'execution' then 3
             when signal = 'feed' then 4
             when signal like 'spindle._%.speed' then 5
-            when signal like 'spindle._%' then 6
-            when signal like 'axis._%' then 9
+            when signal like 'spindle._%.load' then 6
+            when signal like 'spindle._%.rotating' then 7
+            when signal like 'spindle._%.as_axis' then 8
+            when signal like 'axis._%.position' then 9
             when signal in ('energy', 'parts') or signal like 'counter._%' then 10
+            when signal in ('warm_up', 'dry_run') then 11
+            when signal in ('item_state', 'operation_mode', 'tool') then 12  -- signs of life
         end as kind
     from (select distinct signal from observation) signals
-    where signal in ('power', 'mode', 'execution', 'feed', 'energy', 'parts')
-       or signal like 'spindle._%' or signal like 'axis._%' or signal like 'counter._%'
 ),
 -- What the registers take, in the order of the fold. A value holds until the signal's next one; none (unavailable) ends it.
 taken as (
@@ -50,16 +53,22 @@ taken as (
                 when n.kind = 2 and o.word = 'automatic' then 1048577
                 when n.kind = 3 and o.word = 'active' then 1073741825
                 when n.kind = 4 and o.number > 0 and o.number <= s.cutting_feed_max_um_s then 1099511627777
+                when n.kind = 11 and o.flag then 1152921504606846977
                 else 1
             end as bigint
         ) as own,
-        -- speed and load without sign, -1 not known; an axis' position
-        case when n.kind = 9 then o.number when n.kind in (5, 6) then coalesce(abs(o.number), -1) end as held,
+        -- speed and load without sign, -1 not known; rotating and used as an axis as 1 and 0; an axis' position
+        case
+            when n.kind = 9 then o.number
+            when n.kind in (5, 6) then coalesce(abs(o.number), -1)
+            when n.kind = 7 then case when o.flag then 1 when not o.flag then 0 else -1 end
+            when n.kind = 8 then case when o.flag then 1 else 0 end
+        end as held,
         s.turning_above_mrpm
     from observation o
     join named n on o.signal = n.signal
     join stretch s on o.meter = s.meter and o.segment between s.first_segment and s.last_segment
-    where o.news and (o.role = 0 or o.segment = s.first_segment)
+    where o.news and n.kind is not null and (o.role = 0 or o.segment = s.first_segment)
 ),
 -- Beside it what the same signal said before.
 changed as (
@@ -72,30 +81,57 @@ changed as (
     from taken
     window before as (partition by stretch, id order by row nulls last)
 ),
--- A spindle's speed and load from each of their changes to the next.
-of_spindles as (
+-- What a spindle does from each change of its signals to the next: its speed decides, or whether it is said to rotate.
+spindle_values as (
     select
-        stretch, kind, part_id, row, at_ms, role, life_ms, own, was, turning_above_mrpm,
+        stretch, part_id, row, at_ms, role, life_ms, own - was as delta, turning_above_mrpm,
         case when kind = 5 then held - coalesce(was_held, -1) else 0 end as d_speed,
         case when kind = 6 then held - coalesce(was_held, -1) else 0 end as d_load,
-        case when kind = 5 then held else -1 end as speed,
-        case when kind = 5 then coalesce(was_held, -1) else -1 end as was_speed
+        case when kind = 7 then held - coalesce(was_held, -1) else 0 end as d_rotating,
+        case when kind = 8 then held - coalesce(was_held, 0) else 0 end as d_as_axis,
+        sum(case when kind = 5 then held - coalesce(was_held, -1) else 0 end) over so_far - 1 as speed,
+        sum(case when kind = 7 then held - coalesce(was_held, -1) else 0 end) over so_far - 1 as rotating,
+        sum(case when kind = 8 then held - coalesce(was_held, 0) else 0 end) over so_far as as_axis
     from changed
-    where kind in (5, 6)
+    where kind between 5 and 8
+    window so_far as (
+        partition by stretch, part_id order by row nulls last rows between unbounded preceding and current row
+    )
+),
+-- Its speed where it turns, -2 where it turns with a speed that is not known, -1 where it does not turn.
+of_spindles as (
+    select
+        stretch, part_id, row, at_ms, role, life_ms, delta, d_load,
+        case when speed - d_speed >= 0 or rotating - d_rotating >= 0 then 1 else 0 end as was_known,
+        cast(
+            case
+                when as_axis > 0 then -1
+                when speed > turning_above_mrpm then speed
+                when speed < 0 and rotating = 1 then -2
+                else -1
+            end as bigint
+        ) as turns,
+        cast(
+            case
+                when as_axis - d_as_axis > 0 then -1
+                when speed - d_speed > turning_above_mrpm then speed - d_speed
+                when speed - d_speed < 0 and rotating - d_rotating = 1 then -2
+                else -1
+            end as bigint
+        ) as turned
+    from spindle_values
 ),
 steps as (
     select stretch, row, at_ms, 0 as is_boundary, life_ms, own - was as delta, 0 as started
     from changed
-    where kind not in (5, 6)
+    where kind not between 5 and 8
     union all
     select
         stretch, row, at_ms, 0, life_ms,
-        own - was
-        + cast(1125899906842624 as bigint) * (
-            case when speed > turning_above_mrpm then 1 else 0 end
-            - case when was_speed > turning_above_mrpm then 1 else 0 end
-        ),
-        case when role = 0 and speed > turning_above_mrpm and was > 0 and was_speed <= turning_above_mrpm then 1 else 0 end
+        delta
+        + cast(1125899906842624 as bigint)
+        * (case when turns <> -1 then 1 else 0 end - case when turned <> -1 then 1 else 0 end),
+        case when role = 0 and turns <> -1 and turned = -1 and was_known = 1 then 1 else 0 end
     from of_spindles
     union all
     select b.stretch, -1, b.at_ms, 1, case when b.at_ms = s.from_ms then s.life_end_ms end, 0, 0
@@ -138,11 +174,11 @@ of_machine as (
             case
                 when state % 1099511627776 >= 1073741824
                  and state % 1125899906842624 >= 1099511627776
-                 and state >= 1125899906842624 then awake
+                 and state >= 1125899906842624 and state < 1152921504606846976 then awake
                 else 0
             end
         ) as cutting,
-        sum(case when state >= 1125899906842624 then awake else 0 end) as spindle_on,
+        sum(case when state % 1152921504606846976 >= 1125899906842624 then awake else 0 end) as spindle_on,
         sum(started) as starts
     from lived
     group by stretch, quarter_ms
@@ -157,7 +193,7 @@ cuts as (
     union all select stretch, end_ms, cast(-1 as bigint), -1 from sleeps
 ),
 spindle_steps as (
-    select stretch, part_id, at_ms, row, d_speed, d_load, 0 as d_asleep
+    select stretch, part_id, at_ms, row, turns - turned as d_turns, d_load, 0 as d_asleep
     from of_spindles
     union all
     select c.stretch, p.part_id, c.at_ms, c.row, 0, 0, c.d_asleep
@@ -166,7 +202,7 @@ spindle_steps as (
 spindle_states as (
     select
         stretch, part_id, at_ms,
-        cast(sum(d_speed) over so_far as bigint) - 1 as speed,
+        cast(sum(d_turns) over so_far as bigint) - 1 as speed,
         cast(sum(d_load) over so_far as bigint) - 1 as load,
         sum(d_asleep) over so_far as asleep,
         lead(at_ms) over (partition by stretch, part_id order by at_ms nulls last, row nulls last) - at_ms as length
@@ -181,14 +217,14 @@ of_cell as (
     select
         v.stretch, v.part_id, v.at_ms - v.at_ms % 900000 as quarter_ms,
         case
-            when v.load >= 0
+            when v.load >= 0 and v.speed >= 0
                 then least(cast((v.speed + 125000 - (v.speed + 125000) % 250000) / 250000 as bigint), 400) * 256
                     + least(cast((v.load + 25 - (v.load + 25) % 50) / 50 as bigint), 255)
         end as cell,
         sum(v.length) as on_ms,
-        sum(v.speed * v.length) as turned
-    from spindle_states v join stretch s on v.stretch = s.stretch
-    where v.speed >= 0 and v.speed > s.turning_above_mrpm and v.asleep = 0 and v.length > 0
+        sum(greatest(v.speed, 0) * v.length) as turned
+    from spindle_states v
+    where v.speed <> -1 and v.asleep = 0 and v.length > 0
     group by 1, 2, 3, 4
 ),
 of_spindle as (

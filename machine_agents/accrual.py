@@ -9,18 +9,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 
 from machine_agents.accrual_state import AccrualState, Pending, Value
+from machine_agents.doubt import fold_in_doubt
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.running import Policy
+from machine_agents.shortfall import SHORT, find, forget_unlost, lose
 from machine_agents.signals import bind, taker_of
 from machine_agents.source_time import from_ms, to_us
 from metering.period import Period
 from metering.reading import Reason
 
-ASIDE = frozenset({HEARTBEAT, REPLAYED})
-"""Signals that say something of the source and not of the machine."""
 __all__ = ["AccrualState", "Cut", "Policy", "fold", "snapshot"]
 
 
@@ -59,7 +60,7 @@ def fold(
     """
     pending = state.pending
     _take_in(pending, observations)
-    state.taken = []
+    state.taken, state.notes = [], []
     if heartbeat is None:
         return []
     bind(state, policy)
@@ -69,16 +70,19 @@ def fold(
     state.pending = pending[ready:]
     cuts: list[Cut] = []
     if doubted_ms or state.doubted_until:
-        _fold_in_doubt(state, pending[:ready], limit, doubted_ms, policy, cuts)
+        take = partial(_take, state, policy=policy, cuts=cuts)
+        state.taken = fold_in_doubt(state, pending[:ready], limit, doubted_ms, take)
     else:
         state.taken = pending[:ready]
         for us, signal, value in state.taken:
             _take(state, us, signal, value, policy, cuts)
     now = limit // 1000
-    state.forget_unlost()
+    forget_unlost(state)
     if now >= state.next_cut:
         _cut_until(state, now, policy, cuts)
     state.advance(now)
+    if state.notes:
+        state.taken = [*state.taken, *state.notes]
     return cuts
 
 
@@ -97,44 +101,6 @@ def snapshot(state: AccrualState, *, reason: Reason = Reason.DURING, session: st
     state.last_cut = state.settled
     period = Period(from_ms(gap[0]), from_ms(gap[1])) if gap else None
     return Cut(from_ms(state.settled), dict(state.registers), spectrum, period, state.replayed, reason, session)
-
-
-def _fold_in_doubt(
-    state: AccrualState, ready: Iterable[Pending], limit: int, doubted_ms: int, policy: Policy, cuts: list[Cut]
-) -> None:
-    """As the plain way, but for a stretch that has not passed: in it every signal is unknown, at its end as it then is.
-
-    What is taken says so by itself, so that whoever folds it again needs to know of no doubt.
-    """
-    taken: list[Pending] = []
-
-    def take(us: int, signal: str, value: Value) -> None:
-        taken.append((us, signal, value))
-        _take(state, us, signal, value, policy, cuts)
-
-    def end() -> None:
-        until, state.doubted_until = state.doubted_until * 1000, 0
-        held, state.held = state.held, {}
-        for signal, value in held.items():
-            take(until, signal, value)
-
-    if doubted_ms and not state.doubted_until:
-        state.doubted_until = state.settled
-        awake = state.asleep_since is None  # who is silent is not brought to life by what was said before
-        state.held = {signal: value for signal, value in state.values.items() if awake and value is not None}
-        for signal in state.held:
-            take(max(state.settled * 1000, state.seen[signal][0]), signal, None)
-    state.doubted_until += doubted_ms
-    for us, signal, value in ready:
-        if state.doubted_until and us >= state.doubted_until * 1000:
-            end()
-        if state.doubted_until and signal not in ASIDE:
-            state.held[signal] = value
-        else:
-            take(us, signal, value)
-    if state.doubted_until and limit >= state.doubted_until * 1000:
-        end()
-    state.taken = taken
 
 
 def _take_in(pending: list[Pending], observations: Iterable[Observation]) -> None:
@@ -168,10 +134,10 @@ def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Polic
     if value is None:
         state.advance(now)
         if signal in state.lost:
-            state.lose(signal)
+            lose(state, signal)
     else:
         if state.lost.get(signal):
-            state.find(signal, now)
+            find(state, signal, now)
         life_end = max(state.life_end, at + policy.silence_ms)
         if state.asleep_since is not None or now > state.life_end:
             _wake(state, now, life_end, cuts)
@@ -184,9 +150,9 @@ def _take(state: AccrualState, us: int, signal: str, value: Value, policy: Polic
 
 def _take_aside(state: AccrualState, signal: str, value: Value) -> None:
     """Signals that no register needs: the player's own, and such as nobody knows."""
-    if signal == "replayed":
+    if signal == REPLAYED:
         state.replayed = value is True
-    elif signal != "heartbeat":
+    elif signal != HEARTBEAT and not signal.startswith(SHORT):
         state.dropped["unmapped"] += 1
 
 

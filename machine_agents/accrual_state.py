@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from machine_agents.counters import OWN, ControlCounter
-from machine_agents.signal_codes import codes_of, lossy_codes_of
+from machine_agents.signal_codes import codes_of
 from machine_agents.source_time import from_ms, to_ms
-from metering.ocmf_fields import MAX_REGISTERS
+from machine_agents.spindle import Spindle as Spindle
 from metering.reading import Reading, Reason
 from metering.spectrum import Spectrum
 
@@ -25,36 +25,6 @@ QUARTER_MS = 900_000
 FOR_EVER = 2**62
 """A moment, in milliseconds since 1970, that does not come."""
 _MREV_DIVISOR = 60_000  # 1/1000 per minute x ms -> 1/1000 rev
-
-
-@dataclass(slots=True)
-class Spindle:
-    """A spindle's present values, and its spectrum's cells with their cumulative milliseconds.
-
-    Time of which the load is not known is in no cell: it is `spindle_on` less the sum of the cells.
-    """
-
-    speed: int | None = None
-    load: int | None = None
-    rest: int = 0
-    cells: dict[int, int] = field(default_factory=dict)
-    changed: set[int] = field(default_factory=set)
-    rotating: bool | None = None
-    as_axis: bool = False
-    # Derived from the above by running.classify; not saved.
-    turning: bool = False
-    loaded: bool = False
-    key: int | None = None
-
-    @property
-    def known(self) -> bool:
-        """Whether it can be told if the spindle turns."""
-        return self.speed is not None or self.rotating is not None
-
-    @property
-    def kind(self) -> tuple[bool, bool, bool, bool]:
-        """What decides which registers run: turning, with a speed, with a load of cutting; known."""
-        return self.turning, self.speed is not None, self.turning and self.loaded, self.known
 
 
 @dataclass(slots=True)
@@ -88,8 +58,10 @@ class AccrualState:
     dropped: dict[str, int] = field(default_factory=lambda: {"duplicate": 0, "stale": 0, "late": 0, "unmapped": 0})
     # What lies ahead of the cut plan, in order (`follow`). Not saved: the plan is kept by itself.
     planned: list[Planned] = field(default_factory=list)
-    # What the last fold took, in the order it took it: for whoever keeps the raw observations. Not saved.
+    # What the last fold took, in the order it took it, and behind it what it has to say of the registers (`notes`): for
+    # whoever keeps the raw observations. Not saved.
     taken: list[Pending] = field(default_factory=list)
+    notes: list[Pending] = field(default_factory=list)
     # Derived from the above by signals.bind and running.refresh; not saved.
     policy: object = None
     takers: dict[str, Callable[[int, Value, Value], None] | None] = field(default_factory=dict)
@@ -157,7 +129,7 @@ class AccrualState:
         for code in self.running:
             registers[code] += length
         for code in self.uncounted:
-            registers[code] = registers.get(code, 0) + length
+            registers[code] += length
         if self.idling and (idle := min(now, self.idle_until) - now + length) > 0:
             for code in self.idling:
                 registers[code] += idle
@@ -176,38 +148,6 @@ class AccrualState:
             self.settle(self.life_end)
             self.sleep()
         self.settle(now)
-
-    def may_lose(self, signals: Iterable[str]) -> None:
-        """Values of them may have been lost: each is unknown from its next None on, until its next value."""
-        for signal in signals:
-            self.lost.setdefault(signal, False)
-
-    def lose(self, signal: str) -> None:
-        """From `settled` on it is not known what the registers of `signal` would have counted."""
-        self.lost[signal] = True
-        self.name_uncounted()
-
-    def find(self, signal: str, now: int) -> None:
-        """From `now` on the signal is known again."""
-        self.settle(now)
-        del self.lost[signal]
-        self.name_uncounted()
-
-    def forget_unlost(self) -> None:
-        """Everything is folded: what did not become unknown was so already."""
-        if self.lost and not self.pending:
-            self.lost = {signal: True for signal, unknown in self.lost.items() if unknown}
-
-    def name_uncounted(self) -> None:
-        """The registers `unknown.<code>` that run: one for each code that a lost signal feeds, while there is room.
-
-        A code that sums up a counter's growth has no gap: the counter's next value holds what was missed.
-        """
-        signals = [signal for signal, unknown in self.lost.items() if unknown]
-        codes = sorted({f"unknown.{code}" for signal in signals for code in lossy_codes_of(signal)})
-        new = [code for code in codes if code not in self.registers]
-        room = new[: max(0, MAX_REGISTERS - len(self.registers))]
-        self.uncounted = tuple(code for code in codes if code in self.registers or code in room)
 
     def sleep(self) -> None:
         """From `settled` on the source is not proven alive; what moves meanwhile is not seen."""

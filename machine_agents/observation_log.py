@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from machine_agents.accrual import Policy
 from machine_agents.accrual_state import AccrualState
 from machine_agents.config import TelemetryConfig
 from machine_agents.running import Policy
 from machine_agents.segment_files import SegmentFiles
+from machine_agents.shortfall import short_codes
 from machine_agents.status import Status
 from metering.telemetry.segment import BadSegment, Header, Opening, delivery_line, header_line, parse
 
@@ -168,7 +168,8 @@ def opening_of(state: AccrualState) -> Opening:
     carry |= {f"spindle.{name}.speed": spindle.rest for name, spindle in state.spindles.items()}
     carry |= {f"axis.{name}.position": position for name, position in state.axes.items() if position is not None}
     carry |= {f"counter.{name}": one.base for name, one in state.counters.items() if one.base is not None}
-    return Opening(state.settled, state.life_end, dict(state.seen), carry)
+    short = dict.fromkeys(short_codes(state), (state.settled * 1000, (True,)))
+    return Opening(state.settled, state.life_end, state.seen | short, carry)
 
 
 def _keep_committed(path: Path, row: int) -> int:

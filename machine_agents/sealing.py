@@ -12,6 +12,7 @@ from machine_agents.delivery import Delivery
 from machine_agents.host import Host
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.observation_log import ObservationLog
+from machine_agents.shortfall import last_known, may_lose
 from machine_agents.source_time import from_ms, to_ms
 from machine_agents.spool import Spool, Tail
 from metering.ocmf import PrivateKey, PublicKey, Sealed, seal
@@ -146,7 +147,7 @@ class Meter:
         observations: Sequence[Observation] = delivery.observations
         cuts: list[Cut] = []
         if delivery.fresh and (first := _first_heartbeat(observations)) is not None:
-            begin = first if self._state is None else max(first, _end_of(self._state) + _NEXT)
+            begin = first if self._state is None else max(first, last_known(self._state) + _NEXT)
             observations = [_not_before(begin, seen) for seen in observations]
             if self._state is None:
                 self._state = AccrualState.begin(first, delivery.signals)
@@ -157,9 +158,7 @@ class Meter:
         # A new subscription may lack signals that the one before gave: what they said last holds no more.
         lost = frozenset(delivery.signals) | self._state.values.keys() if delivery.fresh else delivery.lost
         if lost and cuts == []:
-            ended = _end_of(self._state)
-            self._state.may_lose(lost)
-            observations = [*(Observation(signal, None, ended) for signal in sorted(lost)), *observations]
+            observations = [*may_lose(self._state, lost), *observations]
         cuts += self._folded(self._state, observations, delivery.heartbeat, doubted_ms)
         if delivery.heartbeat is not None:
             cuts += self._interim(delivery.heartbeat, cuts)
@@ -266,9 +265,3 @@ def _first_heartbeat(observations: Iterable[Observation]) -> datetime | None:
 def _not_before(first: datetime, seen: Observation) -> Observation:
     """A value found on subscribing counts from the first heartbeat: what was before was not seen."""
     return seen if seen.source_time >= first else replace(seen, source_time=first)
-
-
-def _end_of(state: AccrualState) -> datetime:
-    """The last moment that something is known of: values after it may have been lost."""
-    settled = state.folded_to
-    return max([settled, *(from_ms(us // 1000) + timedelta(microseconds=us % 1000) for us, *_ in state.pending)])

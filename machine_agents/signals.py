@@ -7,6 +7,7 @@ from typing import TypeAlias
 from machine_agents.accrual_state import AccrualState, Spindle, Value
 from machine_agents.counters import ControlCounter
 from machine_agents.running import Policy, classify, is_cutting_feed, refresh
+from machine_agents.shortfall import name_uncounted
 from machine_agents.signal_codes import codes_of
 
 Taker: TypeAlias = Callable[[int, Value, Value], None]
@@ -19,7 +20,7 @@ def bind(state: AccrualState, policy: Policy) -> None:
         return
     state.policy = policy
     state.takers = {}
-    state.name_uncounted()
+    name_uncounted(state)
     state.known = sum(value is not None for value in state.values.values())
     for spindle in state.spindles.values():
         classify(spindle, policy)

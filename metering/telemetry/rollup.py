@@ -14,7 +14,12 @@ from metering.telemetry.stretch import Stored, Stretch, covering, stretches
 SQL = files("metering.telemetry").joinpath("rollup.sql").read_text(encoding="utf-8")
 COVERED = frozenset(
     (
-        *("unknown", "power_on", "program_run", "auto_run", "cutting", "spindle_on", "starts", "revolutions", "travel"),
+        *("unknown", "starts", "revolutions", "travel", "warm_up", "dry_run", "maintenance"),
+        *(
+            name
+            for code in ("power_on", "program_run", "auto_run", "cutting", "spindle_on", "item_executing")
+            for name in (code, f"billable_{code}")
+        ),
         *("energy", "parts", "counter", "spectrum"),
     )
 )

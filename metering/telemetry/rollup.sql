@@ -10,8 +10,9 @@
 -- Result: stretch, quarter_ms (its start), code, cell (null but for the load spectrum), value (above zero).
 --
 -- Counts of signals in a state ride in one number, ten bits each, so that one running sum carries them all:
--- known (1), power (1024), automatic (1024^2), active (1024^3), cutting feed (1024^4), turning spindles (1024^5), warm-up or
--- dry run (1024^6).
+-- known (1), power (1024), automatic (1024^2), active (1024^3), cutting feed (1024^4), turning spindles (1024^5).
+-- What nothing is charged for rides in another: exempt (1), executing (1024), processing (1024^2), warm-up (1024^3), dry
+-- run (1024^4), maintenance (1024^5).
 -- The count of field f is above zero when the number % 1024^(f+1) >= 1024^f.
 with
 -- Signals as numbers, with what they mean.
@@ -32,8 +33,9 @@ named as (
             when signal like 'spindle._%.as_axis' then 8
             when signal like 'axis._%.position' then 9
             when signal in ('energy', 'parts') or signal like 'counter._%' then 10
-            when signal in ('warm_up', 'dry_run') then 11
-            when signal in ('item_state', 'operation_mode', 'tool') then 12  -- signs of life
+            when signal in ('warm_up', 'dry_run', 'item_state', 'operation_mode') then 11
+            when signal = 'tool' then 12  -- a sign of life
+            when signal like 'unknown._%' then 13  -- not of the machine: what the fold said of a register
         end as kind
     from (select distinct signal from observation) signals
 ),
@@ -53,22 +55,30 @@ taken as (
                 when n.kind = 2 and o.word = 'automatic' then 1048577
                 when n.kind = 3 and o.word = 'active' then 1073741825
                 when n.kind = 4 and o.number > 0 and o.number <= s.cutting_feed_max_um_s then 1099511627777
-                when n.kind = 11 and o.flag then 1152921504606846977
                 else 1
             end as bigint
         ) as own,
-        -- speed and load without sign, -1 not known; rotating and used as an axis as 1 and 0; an axis' position
+        -- speed and load without sign, -1 not known; flags as 1 and 0; an axis' position; what is not charged, as above
         case
             when n.kind = 9 then o.number
             when n.kind in (5, 6) then coalesce(abs(o.number), -1)
             when n.kind = 7 then case when o.flag then 1 when not o.flag then 0 else -1 end
-            when n.kind = 8 then case when o.flag then 1 else 0 end
+            when n.kind in (8, 13) then case when o.flag then 1 else 0 end
+            when n.kind = 11 then
+                case
+                    when o.flag and n.signal = 'warm_up' then 1073741825
+                    when o.flag then 1099511627777
+                    when o.word = 'executing' and n.signal = 'item_state' then 1024
+                    when o.word = 'processing' and n.signal = 'operation_mode' then 1048576
+                    when o.word = 'maintenance' and n.signal = 'operation_mode' then 1125899906842625
+                    else 0
+                end
         end as held,
         s.turning_above_mrpm
     from observation o
     join named n on o.signal = n.signal
     join stretch s on o.meter = s.meter and o.segment between s.first_segment and s.last_segment
-    where o.news and n.kind is not null and (o.role = 0 or o.segment = s.first_segment)
+    where n.kind is not null and (o.news or n.kind = 13) and (o.role = 0 or o.segment = s.first_segment)
 ),
 -- Beside it what the same signal said before.
 changed as (
@@ -79,6 +89,7 @@ changed as (
         lag(life_ms) over before as was_life_ms,
         lag(row) over before as was_row
     from taken
+    where kind < 13
     window before as (partition by stretch, id order by row nulls last)
 ),
 -- What a spindle does from each change of its signals to the next: its speed decides, or whether it is said to rotate.
@@ -122,7 +133,9 @@ of_spindles as (
     from spindle_values
 ),
 steps as (
-    select stretch, row, at_ms, 0 as is_boundary, life_ms, own - was as delta, 0 as started
+    select
+        stretch, row, at_ms, 0 as is_boundary, life_ms, own - was as delta,
+        case when kind = 11 then held - coalesce(was_held, 0) else 0 end as d_manner, 0 as started
     from changed
     where kind not between 5 and 8
     union all
@@ -131,10 +144,11 @@ steps as (
         delta
         + cast(1125899906842624 as bigint)
         * (case when turns <> -1 then 1 else 0 end - case when turned <> -1 then 1 else 0 end),
+        0,
         case when role = 0 and turns <> -1 and turned = -1 and was_known = 1 then 1 else 0 end
     from of_spindles
     union all
-    select b.stretch, -1, b.at_ms, 1, case when b.at_ms = s.from_ms then s.life_end_ms end, 0, 0
+    select b.stretch, -1, b.at_ms, 1, case when b.at_ms = s.from_ms then s.life_end_ms end, 0, 0, 0
     from boundary b join stretch s on b.stretch = s.stretch
 ),
 -- The machine's state from each step to the next.
@@ -142,6 +156,7 @@ states as (
     select
         stretch, row, at_ms, is_boundary, started,
         cast(sum(delta) over so_far as bigint) as state,
+        cast(sum(d_manner) over so_far as bigint) as manner,
         max(life_ms) over so_far as alive_until,
         lead(at_ms) over (partition by stretch order by at_ms nulls last, row nulls last) as next_ms
     from steps
@@ -152,7 +167,7 @@ states as (
 -- How long of that the source was proven alive: some value known, a sign of life not too old. Nothing else counts.
 lived as (
     select
-        stretch, row, at_ms, is_boundary, started, state, next_ms, alive_until,
+        stretch, row, at_ms, is_boundary, started, state, manner, next_ms, alive_until,
         at_ms - at_ms % 900000 as quarter_ms,
         coalesce(next_ms - at_ms, 0) as length,
         case
@@ -161,26 +176,40 @@ lived as (
         end as awake
     from states
 ),
+-- What runs is counted twice: in all, and (`charged`) outside of what nothing is charged for.
+running as (
+    select
+        stretch, quarter_ms, length, awake, started, manner,
+        case when manner % 1024 = 0 then awake else 0 end as charged,
+        state % 1048576 >= 1024 as powered,
+        state % 1073741824 >= 1048576 as automatic,
+        state % 1099511627776 >= 1073741824 as active,
+        state % 1125899906842624 >= 1099511627776 as feeding,
+        state >= 1125899906842624 as turning,
+        manner % 1048576 >= 1024 and manner % 1073741824 >= 1048576 as executing
+    from lived
+),
 of_machine as (
     select
         stretch, quarter_ms,
         sum(length - awake) as unknown_ms,
-        sum(case when state % 1048576 >= 1024 then awake else 0 end) as power_on,
-        sum(case when state % 1099511627776 >= 1073741824 then awake else 0 end) as program_run,
-        sum(
-            case when state % 1099511627776 >= 1073741824 and state % 1073741824 >= 1048576 then awake else 0 end
-        ) as auto_run,
-        sum(
-            case
-                when state % 1099511627776 >= 1073741824
-                 and state % 1125899906842624 >= 1099511627776
-                 and state >= 1125899906842624 and state < 1152921504606846976 then awake
-                else 0
-            end
-        ) as cutting,
-        sum(case when state % 1152921504606846976 >= 1125899906842624 then awake else 0 end) as spindle_on,
+        sum(case when powered then awake else 0 end) as power_on,
+        sum(case when powered then charged else 0 end) as billable_power_on,
+        sum(case when active then awake else 0 end) as program_run,
+        sum(case when active then charged else 0 end) as billable_program_run,
+        sum(case when active and automatic then awake else 0 end) as auto_run,
+        sum(case when active and automatic then charged else 0 end) as billable_auto_run,
+        sum(case when active and turning and feeding then awake else 0 end) as cutting,
+        sum(case when active and turning and feeding then charged else 0 end) as billable_cutting,
+        sum(case when turning then awake else 0 end) as spindle_on,
+        sum(case when turning then charged else 0 end) as billable_spindle_on,
+        sum(case when executing then awake else 0 end) as item_executing,
+        sum(case when executing then charged else 0 end) as billable_item_executing,
+        sum(case when manner % 1099511627776 >= 1073741824 then awake else 0 end) as warm_up,
+        sum(case when manner % 1125899906842624 >= 1099511627776 then awake else 0 end) as dry_run,
+        sum(case when manner >= 1125899906842624 then awake else 0 end) as maintenance,
         sum(started) as starts
-    from lived
+    from running
     group by stretch, quarter_ms
 ),
 sleeps as (
@@ -193,11 +222,16 @@ cuts as (
     union all select stretch, end_ms, cast(-1 as bigint), -1 from sleeps
 ),
 spindle_steps as (
-    select stretch, part_id, at_ms, row, turns - turned as d_turns, d_load, 0 as d_asleep
+    select stretch, part_id, at_ms, row, turns - turned as d_turns, d_load, 0 as d_asleep, 0 as d_exempt
     from of_spindles
     union all
-    select c.stretch, p.part_id, c.at_ms, c.row, 0, 0, c.d_asleep
-    from cuts c join (select distinct stretch, part_id from of_spindles) p on c.stretch = p.stretch
+    select c.stretch, p.part_id, c.at_ms, c.row, 0, 0, c.d_asleep, c.d_exempt
+    from (
+        select stretch, at_ms, row, d_asleep, 0 as d_exempt from cuts
+        union all
+        select stretch, at_ms, row, 0, held % 1024 - coalesce(was_held, 0) % 1024 from changed where kind = 11
+    ) c
+    join (select distinct stretch, part_id from of_spindles) p on c.stretch = p.stretch
 ),
 spindle_states as (
     select
@@ -205,6 +239,7 @@ spindle_states as (
         cast(sum(d_turns) over so_far as bigint) - 1 as speed,
         cast(sum(d_load) over so_far as bigint) - 1 as load,
         sum(d_asleep) over so_far as asleep,
+        sum(d_exempt) over so_far as exempt,
         lead(at_ms) over (partition by stretch, part_id order by at_ms nulls last, row nulls last) - at_ms as length
     from spindle_steps
     window so_far as (
@@ -222,13 +257,14 @@ of_cell as (
                     + least(cast((v.load + 25 - (v.load + 25) % 50) / 50 as bigint), 255)
         end as cell,
         sum(v.length) as on_ms,
+        sum(case when v.exempt = 0 then v.length else 0 end) as charged_ms,
         sum(greatest(v.speed, 0) * v.length) as turned
     from spindle_states v
     where v.speed <> -1 and v.asleep = 0 and v.length > 0
     group by 1, 2, 3, 4
 ),
 of_spindle as (
-    select stretch, part_id, quarter_ms, sum(on_ms) as on_ms, cast(sum(turned) as bigint) as turned
+    select stretch, part_id, quarter_ms, sum(on_ms) as on_ms, sum(charged_ms) as charged_ms, cast(sum(turned) as bigint) as turned
     from of_cell
     group by 1, 2, 3
 ),
@@ -294,18 +330,54 @@ totals as (
     ) known
     where number is not null
 ),
+-- Registers that lost values leave short while the source lives, in the fold's own words: from when on, until when.
+said as (
+    select stretch, id, row, at_ms, held, lag(held) over (partition by stretch, id order by row nulls last) as was_held
+    from taken
+    where kind = 13
+),
+short_steps as (
+    select stretch, id, at_ms, row, held - coalesce(was_held, 0) as d_short, 0 as d_asleep from said
+    union all
+    select c.stretch, p.id, c.at_ms, c.row, 0, c.d_asleep
+    from cuts c join (select distinct stretch, id from said) p on c.stretch = p.stretch
+),
+short_states as (
+    select
+        stretch, id, at_ms,
+        sum(d_short) over so_far as short,
+        sum(d_asleep) over so_far as asleep,
+        lead(at_ms) over (partition by stretch, id order by at_ms nulls last, row nulls last) - at_ms as length
+    from short_steps
+    window so_far as (
+        partition by stretch, id order by at_ms nulls last, row nulls last
+        rows between unbounded preceding and current row
+    )
+),
 parts as (
     select distinct part_id, part from named
 ),
 usage as (
     select stretch, quarter_ms, 'unknown' as code, cast(null as bigint) as cell, unknown_ms as value from of_machine
     union all select stretch, quarter_ms, 'power_on', null, power_on from of_machine
+    union all select stretch, quarter_ms, 'billable_power_on', null, billable_power_on from of_machine
     union all select stretch, quarter_ms, 'program_run', null, program_run from of_machine
+    union all select stretch, quarter_ms, 'billable_program_run', null, billable_program_run from of_machine
     union all select stretch, quarter_ms, 'auto_run', null, auto_run from of_machine
+    union all select stretch, quarter_ms, 'billable_auto_run', null, billable_auto_run from of_machine
     union all select stretch, quarter_ms, 'cutting', null, cutting from of_machine
+    union all select stretch, quarter_ms, 'billable_cutting', null, billable_cutting from of_machine
     union all select stretch, quarter_ms, 'spindle_on', null, spindle_on from of_machine
+    union all select stretch, quarter_ms, 'billable_spindle_on', null, billable_spindle_on from of_machine
+    union all select stretch, quarter_ms, 'item_executing', null, item_executing from of_machine
+    union all select stretch, quarter_ms, 'billable_item_executing', null, billable_item_executing from of_machine
+    union all select stretch, quarter_ms, 'warm_up', null, warm_up from of_machine
+    union all select stretch, quarter_ms, 'dry_run', null, dry_run from of_machine
+    union all select stretch, quarter_ms, 'maintenance', null, maintenance from of_machine
     union all select stretch, quarter_ms, 'starts', null, starts from of_machine
     union all select stretch, quarter_ms, concat('spindle_on.', p.part), null, on_ms
+    from of_spindle o join parts p on o.part_id = p.part_id
+    union all select stretch, quarter_ms, concat('billable_spindle_on.', p.part), null, charged_ms
     from of_spindle o join parts p on o.part_id = p.part_id
     union all select stretch, quarter_ms, concat('revolutions.', p.part), null, value
     from revolutions o join parts p on o.part_id = p.part_id
@@ -315,6 +387,9 @@ usage as (
     from travel t join named n on t.id = n.id group by t.stretch, t.quarter_ms, n.part
     union all select t.stretch, t.quarter_ms, n.signal, null, sum(greatest(t.grown, 0))
     from totals t join named n on t.id = n.id where t.role = 0 and t.grown > 0 group by t.stretch, t.quarter_ms, n.signal
+    union all select u.stretch, u.at_ms - u.at_ms % 900000, n.signal, null, sum(u.length)
+    from short_states u join named n on u.id = n.id
+    where u.short > 0 and u.asleep = 0 and u.length > 0 group by u.stretch, u.at_ms - u.at_ms % 900000, n.signal
 )
 select stretch, quarter_ms, code, cell, cast(value as bigint) as value
 from usage

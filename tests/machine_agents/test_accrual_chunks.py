@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from machine_agents.accrual import AccrualState, Cut, Policy, fold
 from machine_agents.observation import Observation
+from machine_agents.shortfall import may_lose
 from machine_agents.signal_codes import lossy_codes_of
 from machine_agents.source_time import from_ms, to_ms
 
@@ -138,7 +139,7 @@ def test_what_runs_and_what_has_not_passed_add_up_to_the_millisecond(jumps: list
 @settings(max_examples=100, deadline=None)
 @given(
     story=stories(),
-    lost=st.sets(st.sampled_from(["spindle.S1.speed", "axis.X.position", "feed", "parts", "counter.cut"])),
+    lost=st.sets(st.sampled_from(LOST)),
 )
 def test_what_may_have_been_lost_runs_by_name_until_the_signal_speaks_again(
     story: list[Observation], lost: set[str]
@@ -149,8 +150,7 @@ def test_what_may_have_been_lost_runs_by_name_until_the_signal_speaks_again(
     fold(state, [*alive[:1], *values], START, POLICY)
     at = START + timedelta(seconds=30)
     fold(state, alive[1:2], at, POLICY)
-    state.may_lose(lost)
-    fold(state, [Observation(signal, None, at) for signal in lost], at, POLICY)
+    fold(state, may_lose(state, lost), at, POLICY)
     state = AccrualState.from_json(state.to_json())
     back = at + timedelta(seconds=30)
     found = [Observation(signal, 7, back - timedelta(seconds=10)) for signal in lost]
@@ -170,12 +170,22 @@ def test_what_may_have_been_lost_runs_by_name_until_the_signal_speaks_again(
     assert all(state.registers[code] == value for code, value in wanted.items())
 
 
+def test_a_lost_signal_that_speaks_again_after_a_silence_does_not_fill_it() -> None:
+    state = AccrualState.begin(START)
+    fold(state, [Observation("power", True, START), Observation("feed", 1, START)], START, POLICY)
+    fold(state, may_lose(state, ["feed"]), START + timedelta(seconds=1), POLICY)
+    back = START + timedelta(seconds=100)
+    fold(state, [Observation("feed", 1, back)], back, POLICY)
+    assert state.registers["power_on"] == POLICY.silence_ms
+    assert state.registers["unknown"] == 100_000 - POLICY.silence_ms
+    assert state.registers["unknown.cutting"] == POLICY.silence_ms
+
+
 def test_names_of_what_was_lost_do_not_crowd_out_the_registers_of_a_reading() -> None:
     axes = [f"axis.A{number}.position" for number in range(120)]
     state = AccrualState.begin(START, axes)
     fold(state, [Observation("power", True, START), *(Observation(axis, 0, START) for axis in axes)], START, POLICY)
-    state.may_lose(axes)
-    fold(state, [Observation(axis, None, START) for axis in axes], START + timedelta(seconds=5), POLICY)
+    fold(state, may_lose(state, axes), START + timedelta(seconds=5), POLICY)
     assert len(state.registers) <= 128
     assert sum(code.startswith("unknown.travel.") for code in state.registers) >= 4
 

@@ -1,5 +1,5 @@
 -- What somebody who knows this machine, its signals and DuckDB would write for it: signals, policy and parts are constants,
--- no segment opens in the middle, no counter is there. The same result as metering/telemetry/rollup.sql on such data.
+-- no segment opens in the middle, no counter is there, all time is charged. The same result as metering/telemetry/rollup.sql on such data.
 with
 taken as (
     select
@@ -130,7 +130,10 @@ travel as (
 usage as (
     select meter, quarter_ms, code, null::bigint as cell, value
     from of_machine unpivot (value for code in (unknown, power_on, program_run, auto_run, cutting, spindle_on, starts))
+    union all select meter, quarter_ms, 'billable_' || code, null, value
+    from of_machine unpivot (value for code in (power_on, program_run, auto_run, cutting, spindle_on))
     union all select meter, quarter_ms, 'spindle_on.' || part, null, on_ms from of_spindle
+    union all select meter, quarter_ms, 'billable_spindle_on.' || part, null, on_ms from of_spindle
     union all select meter, quarter_ms, 'revolutions.' || part, null, so_far // 60000 - (so_far - turned) // 60000
     from of_spindle
     union all select meter, quarter_ms, 'spectrum.' || part, cell, on_ms from of_cell where cell is not null

@@ -41,7 +41,9 @@ def _of_meter(frame: Frame, run: Stretch) -> Iterator[tuple[int, str, int | None
         **{f"spindle_on.{name}": speed > 0 for name, speed in speeds.items()},
     }
     for code, holds in conditions.items():
-        yield from _summed(code, awake.where(holds, 0).groupby(quarter).sum())
+        held = awake.where(holds, 0).groupby(quarter).sum()
+        yield from _summed(code, held)
+        yield from _summed(f"billable_{code}", held)
     yield from _summed("unknown", (steps["length"] - awake).groupby(quarter).sum())
     yield from _summed("starts", steps["starts"].groupby(quarter).sum())
     for name, speed in speeds.items():

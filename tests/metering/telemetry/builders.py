@@ -4,15 +4,26 @@ import gzip
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from machine_agents.accrual import AccrualState, Policy, fold
 from machine_agents.observation import Observation
 from machine_agents.observation_log import opening_of
+from machine_agents.shortfall import may_lose
 from machine_agents.source_time import to_ms
 from metering.telemetry.rollup import COVERED
 from metering.telemetry.segment import Delivery, Header, Segment, delivery_line, header_line, parse
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+class Told(NamedTuple):
+    """A delivery as the meter folds it: values of `lost` may be missing before, `doubted_ms` have not passed."""
+
+    observations: Sequence[Observation]
+    heartbeat: datetime | None
+    lost: Sequence[str] = ()
+    doubted_ms: int = 0
 
 
 @dataclass
@@ -25,14 +36,15 @@ class Agent:
     segments: list[Segment] = field(default_factory=list)
     row: int = 1
 
-    def segment(self, deliveries: Iterable[tuple[Sequence[Observation], datetime | None]]) -> Segment:
+    def segment(self, deliveries: Iterable[Told | tuple[Sequence[Observation], datetime | None]]) -> Segment:
         """One segment of these deliveries, each with its heartbeat."""
         policy = {name: value for name, value in asdict(self.policy).items() if type(value) is int}
         header = Header(self.meter, len(self.segments) + 1, self.row, policy, opening_of(self.state))
         taken = []
-        for observations, heartbeat in deliveries:
+        for told in (Told(*delivery) for delivery in deliveries):
             after_ms = self.state.settled
-            fold(self.state, observations, heartbeat, self.policy)
+            observations = [*may_lose(self.state, told.lost), *told.observations] if told.lost else told.observations
+            fold(self.state, observations, told.heartbeat, self.policy, doubted_ms=told.doubted_ms)
             taken.append(Delivery(self.row, after_ms, self.state.settled, tuple(self.state.taken)))
             self.row += len(self.state.taken)
         self.segments.append(parse(text_of(Segment(header, tuple(taken)))))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 from uuid import uuid4
 
 import pytest
@@ -19,16 +20,25 @@ from metering.telemetry.segment import Segment
 from metering.telemetry.shelf import Shelf
 from metering.telemetry.stretch import QUARTER_MS, Stored, stretches
 from tests.machine_agents.test_nist_month import FILE as NIST
-from tests.metering.telemetry.builders import START, Agent, agent, at, registers, seen
+from tests.metering.telemetry.builders import START, Agent, Told, agent, at, registers, seen
 
 MACHINE, METER = uuid4(), uuid4()
 _EMBEDDED = Embedded(memory_mib=512)
 
-words = {
+words: dict[str, list[str] | list[bool]] = {
     "mode": ["automatic", "mdi", "manual"],
     "execution": ["active", "feed_hold", "interrupted", "ready", "stopped"],
     "power": [True, False],
+    "warm_up": [True, False],
+    "dry_run": [True, False],
+    "item_state": ["executing", "not_executing"],
+    "operation_mode": ["processing", "maintenance", "setup"],
+    "spindle.S1.rotating": [True, False],
+    "spindle.S2.rotating": [True, False],
+    "spindle.S2.as_axis": [True, False],
+    "tool": ["1", "2"],
 }
+LOST = ["spindle.S1.speed", "spindle.S1.rotating", "axis.X.position", "feed", "execution", "warm_up", "parts"]
 numbers = {
     "spindle.S1.speed": [0, 500_000, -500_000, 3_137_213],
     "spindle.S2.speed": [0, 1, 99_999_999],
@@ -57,6 +67,8 @@ deliveries = st.lists(
         st.sampled_from([0, 0.001, 1, 5, 29, 31, 200, 901, 3_000]),
         st.lists(observations(), max_size=8),
         st.sampled_from([True, True, True, False]),
+        st.one_of(st.just(frozenset[str]()), st.frozensets(st.sampled_from(LOST))),
+        st.sampled_from([0, 0, 0, 0, 1, 700, 60_000]),
     ),
     min_size=1,
     max_size=25,
@@ -64,14 +76,17 @@ deliveries = st.lists(
 policies = st.sampled_from([Policy(silence_ms=30_000), Policy(silence_ms=4_000, turning_above_mrpm=500_000)])
 
 
-def play(one: Agent, drawn: Sequence[tuple[float, Sequence[tuple[float, str, int | str | bool | None]], bool]]) -> None:
+Seen: TypeAlias = tuple[float, str, int | str | bool | None]
+
+
+def play(one: Agent, drawn: Sequence[tuple[float, Sequence[Seen], bool, frozenset[str], int]]) -> None:
     """Several segments of what was drawn, the last with a heartbeat."""
-    now, told = 0.0, []
-    for pause, found, beats in drawn:
+    now, told = 0.0, list[Told]()
+    for pause, found, beats, lost, doubted_ms in drawn:
         now += pause
         delivered = [seen(now + offset, signal, value) for offset, signal, value in found]
-        told.append((delivered, at(now) if beats else None))
-    told.append(([], at(now + 50)))
+        told.append(Told(delivered, at(now) if beats else None, sorted(lost), doubted_ms if beats else 0))
+    told.append(Told([], at(now + 50)))
     for first in range(0, len(told), 7):
         one.segment(told[first : first + 7])
 

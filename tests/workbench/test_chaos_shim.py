@@ -81,7 +81,9 @@ def test_a_kill_after_a_commits_fsync_leaves_that_commit_and_no_other(library: P
     assert len(said) < 10
 
 
-@pytest.mark.parametrize(("action", "words"), [("enospc", "full"), ("eio", "disk I/O error")])
+@pytest.mark.parametrize(
+    ("action", "words"), [("enospc", "full"), ("eio", "disk I/O error"), ("erofs", "disk I/O error")]
+)
 def test_an_error_lasts_for_as_many_calls_as_the_rule_says(
     library: Path, tmp_path: Path, action: str, words: str
 ) -> None:

@@ -112,10 +112,10 @@ def test_a_damaged_file_is_a_loss_from_the_services_last_reading_to_what_the_nex
 
 def test_after_a_file_was_replaced_the_machines_own_counters_go_on_from_what_they_show_then() -> None:
     life, gap = Life(gap=(_SECOND, GAP[1])), (_SECOND, GAP[1])
-    energy, told = Truth(SEED, TICKS).at(gap[1]).state.energy, Truth(SEED, TICKS).before(_SECOND).state.energy
-    assert energy > told
+    then, told = Truth(SEED, TICKS).at(gap[1]).state, Truth(SEED, TICKS).before(_SECOND).state
+    assert then.energy > told.energy
     assert faults_of(life, losses=(gap,)) == []
-    life.forgotten = {"energy": energy - told}
+    life.forgotten = {"energy": then.energy - told.energy, "parts": then.parts - told.parts}
     assert any("energy" in fault for fault in faults_of(life, losses=(gap,)))
     assert faults_of(life, losses=(gap,), anew=(gap,)) == []
 

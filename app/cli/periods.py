@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.json_file import WRONG_CALL, print_json, read_json
+from app.cli.json_file import WRONG_CALL, packaged, print_json, read_json
 from app.cli.problem import PROBLEM
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ def periods(
 
     Exit codes: 0 printed · 2 wrong command line · 3 cannot be answered; every wrong field is named.
     """
-    from billing.invoicing.periods_json import example_text, schema_text
-
     if schema or example:
-        typer.echo(schema_text() if schema else example_text(), nl=False)
+        typer.echo(packaged(_ROOM, "schemas" if schema else "examples", "periods"), nl=False)
         return
     told = {"from": start, "to": end, "unit": unit, "count": count, "anchor": anchor, "zone": zone}
     told |= {"proration": proration, "billed": billed}

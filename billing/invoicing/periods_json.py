@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -78,16 +77,6 @@ def _period(each: BillingPeriod, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def schema_text() -> str:
-    """The JSON Schema (draft 2020-12) of PERIODS.json, and under `$defs/answer` of the answer."""
-    return _text("schemas")
-
-
-def example_text() -> str:
-    """A PERIODS.json: monthly from 31 January on, for a lease that ends within a period."""
-    return _text("examples")
-
-
 def _zone(fields: Fields) -> ZoneInfo:
     name = fields.text("zone", "UTC")
     if is_zone(name):
@@ -149,7 +138,3 @@ def _moment(fields: Fields, name: str, zone: ZoneInfo) -> datetime | None:
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _text(folder: str) -> str:
-    return files("billing.invoicing").joinpath(folder, "periods.json").read_text(encoding="utf-8")

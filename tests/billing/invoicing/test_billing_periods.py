@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from app.cli.json_file import packaged
 from billing.invoicing.billing_period import month, month_before
 from billing.invoicing.billing_periods import BillingPeriod, TooManyPeriods, billing_periods
 from billing.invoicing.cycle import Cycle, Unit
-from billing.invoicing.periods_json import FORMAT, example_text, plan_from_json, schema_text, to_json
+from billing.invoicing.periods_json import FORMAT, plan_from_json, to_json
 from billing.pricing.fields import InvalidInput
 from billing.pricing.local_clock import day_of, days_touched, instant, midnight
 from billing.pricing.proration import Proration, share
@@ -203,9 +204,9 @@ def test_the_month_that_is_closed_is_the_calendar_period(zone: str, year: int, n
 
 
 def test_example_and_answer_fit_the_printed_schema() -> None:
-    schema = json.loads(schema_text())
+    schema = json.loads(packaged("billing.invoicing", "schemas", "periods"))
     Draft202012Validator.check_schema(schema)
-    example = json.loads(example_text())
+    example = json.loads(packaged("billing.invoicing", "examples", "periods"))
     assert list(Draft202012Validator(schema).iter_errors(example)) == []
     plan = plan_from_json(example)
     answer = json.loads(json.dumps(to_json(plan, billing_periods(plan))))

@@ -48,6 +48,7 @@ COMMANDS = {
     "finance-lease": Command("app.cli.depreciate:finance_lease", "A finance lease's payments, from a file."),
     "close": Command("app.cli.close:close", "Draft the invoices of a period."),
     "journal": Command("app.cli.journal:group", "Export an owner's books, for other accounting programs."),
+    "report": Command("app.cli.report:group", "VAT by category and rate; receivables by how long they are due."),
     "completeness": Command(
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."
     ),

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from billing.invoicing.billing_periods import BillingPeriod, BillingPlan
 
 
+_ROOM = "billing.invoicing"
+
+
 def periods(
     file: Annotated[Path | None, typer.Argument(metavar="PERIODS.json", help="What is asked for, as a file.")] = None,
     *,

@@ -93,6 +93,21 @@ class LedgerStore:
             query = query.where(PostingRow.counterparty_id == counterparty)
         return Money(int(self._session.exec(query).one()), currency)
 
+    def movement(self, account: str, owner: UUID, first_day: date, last_day: date) -> list[Money]:
+        """What one account grew by on these days, both included, one amount a currency; debit is positive."""
+        found: dict[str, Money] = {}
+        for _, amount in self._sums(account, owner, col(JournalEntryRow.booked_on).between(first_day, last_day)):
+            found[amount.currency] = found.get(amount.currency, Money(0, amount.currency)) + amount
+        return list(found.values())
+
+    def by_counterparty(self, account: str, owner: UUID, *, until: date) -> dict[UUID, list[Money]]:
+        """The sums of one account at the end of `until` for each counterparty, one amount a currency."""
+        found: dict[UUID, list[Money]] = {}
+        for party, amount in self._sums(account, owner, col(JournalEntryRow.booked_on) <= until):
+            if party:
+                found.setdefault(party, []).append(amount)
+        return found
+
     def record_close(self, close: PeriodClose) -> None:
         """Record that the books are closed; closing the same days again changes nothing."""
         row = {
@@ -119,6 +134,17 @@ class LedgerStore:
         )
         if last_day := self._session.exec(closed).first():
             raise PeriodClosed(f"the books are closed until {last_day}: {entry.text} cannot be booked on {day}")
+
+    def _sums(self, account: str, owner: UUID, when: ColumnElement[bool]) -> list[tuple[UUID | None, Money]]:
+        group = (col(PostingRow.counterparty_id), col(PostingRow.currency))
+        query = (
+            select(*group, func.sum(col(PostingRow.amount_minor)))
+            .join(JournalEntryRow, col(PostingRow.entry_id) == col(JournalEntryRow.id))
+            .where(PostingRow.owner_id == owner, PostingRow.account == account, when)
+            .group_by(*group)
+            .order_by(*group)
+        )
+        return [(party, Money(int(minor), currency)) for party, currency, minor in self._session.exec(query)]
 
     def _entries(self, *where: ColumnElement[bool]) -> list[JournalEntry]:
         query = (

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from app.cli import application
 from app.closing import issue
 from app.database import Database, Role
+from billing.accounting.ledger import JournalEntry, Posting
 from billing.accounting.store import LedgerStore
 from billing.invoicing.invoice import Invoice, Party, Status, Terms
 from billing.invoicing.line import InvoiceLine
@@ -133,3 +134,62 @@ def test_a_folder_gets_a_named_file_and_wrong_owners_are_told(books: Shop, tmp_p
     arguments = ["journal", "export", "--format", "csv", "--period", "2026-06", "--owner", "nobody"]
     refused = CliRunner().invoke(application(arguments), arguments)
     assert "0 organisations are called 'nobody'" in str(refused.exception)
+
+
+def test_vat_by_category_and_rate_as_the_ledger_has_it(books: Shop) -> None:
+    june, summer = (
+        as_json("report", "vat", "--period", period, "--json") for period in ("2026-06", "2026-06-01/2026-09-01")
+    )
+    assert [(row["category"], row["rate"], row["net"], row["tax"], row["invoices"]) for row in summer["rows"]] == [
+        ("S", "0.13", "1010.05", "131.31", 2),
+        ("S", "0.06", "600.00", "36.00", 1),
+        ("Z", "0", "36.00", "0.00", 1),
+    ]
+    assert [document["number"] for document in june["documents"]] == ["LS2026000001"]
+    for told_, owed in ((june, "166.00"), (summer, "167.31")):
+        assert told_["ledger"] == [{"currency": "CNY", "charged": owed, "booked": owed, "difference": "0.00"}]
+    assert "they agree" in told("report", "vat", "--period", "2026-06")
+
+
+@pytest.mark.parametrize(
+    ("on", "open_", "total"),
+    [
+        ("2026-05-31", {}, None),
+        ("2026-06-15", {"not_due": "1766.00"}, "1766.00"),
+        ("2026-06-30", {"1_30": "1766.00"}, "1766.00"),
+        ("2026-07-15", {"1_30": "1266.00"}, "1266.00"),
+        ("2026-07-31", {"31_60": "1266.00", "not_due": "27.36"}, "1293.36"),
+        # The payment of 20.00 was undone on 1 August.
+        ("2026-08-01", {"31_60": "1266.00", "not_due": "47.36"}, "1313.36"),
+        ("2026-09-13", {"61_90": "1266.00", "31_60": "47.36"}, "1313.36"),
+        ("2026-09-14", {"over_90": "1266.00", "31_60": "47.36"}, "1313.36"),
+    ],
+)
+def test_what_was_owed_on_a_day_is_what_the_ledger_says_of_that_day(
+    books: Shop, on: str, open_: dict[str, str], total: str | None
+) -> None:
+    found = as_json("report", "ageing", "--on", on, "--json")
+    if total is None:
+        assert found["customers"] == []
+        return
+    (customer,) = found["customers"]
+    assert {name: amount for name, amount in customer["open"].items() if amount != "0.00"} == open_
+    assert (customer["total"], customer["booked"], customer["difference"]) == (total, total, "0.00")
+    assert Decimal(total) == balance(books, "receivable", date.fromisoformat(on))
+
+
+def test_books_that_say_something_else_end_with_exit_code_1(books: Shop) -> None:
+    wrong = JournalEntry(
+        books.maker.id,
+        "typed",
+        books.sme.id,
+        date(2027, 1, 5),
+        "typed by hand",
+        (Posting("receivable", Money(700, "CNY"), books.sme.id), Posting("vat_output", Money(-700, "CNY"))),
+    )
+    with books.database.transaction(Role.WORKER) as session:
+        LedgerStore(session).post(wrong, now=JUNE)
+    for arguments in (["vat", "--period", "2027-01"], ["ageing", "--on", "2027-01-31"]):
+        done = CliRunner().invoke(application(["report"]), ["report", *arguments])
+        assert done.exit_code == 1
+        assert "7.00 CNY" in done.output

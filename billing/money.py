@@ -13,7 +13,14 @@ from fractions import Fraction
 QUANTITY_PLACES = 4
 """Places that a derived quantity (hours, wear hours, km, kWh) is rounded to before it is priced."""
 
-_MINOR_PLACES = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "ISK": 0, "HUF": 2, "BHD": 3, "KWD": 3, "OMR": 3, "TND": 3}
+# ISO 4217: the currencies whose minor unit is not a hundredth.
+_WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+_MINOR_PLACES = {
+    **dict.fromkeys(_WITHOUT.split(), 0),
+    **dict.fromkeys(_THOUSANDTHS.split(), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
 
 
 class CurrencyMismatch(ValueError):

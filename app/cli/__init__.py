@@ -56,6 +56,10 @@ COMMANDS = {
     "components": Command("app.cli.components:group", "What of a machine wears, by which parameters, since when."),
     "wear": Command("app.cli.wear:wear", "How worn a machine's components are, who wore them, and what may be left."),
     "sessions": Command("app.cli.sessions:sessions", "A meter's sessions: signed, or cut by the service."),
+    "einvoice": Command(
+        "app.cli.einvoice:einvoice",
+        "Check an invoice to the cent and write it as an e-invoice (UBL, CII, 数电票).",
+    ),
     "bank": Command("app.cli.bank:group", "Read bank statements."),
     "verify": Command("app.cli.verify:verify", "Check an invoice's evidence offline, recomputing every cent."),
     "ocmf": Command("app.cli.ocmf:ocmf", "Read and check signed meter records (OCMF) of any make."),

@@ -5,7 +5,7 @@ package, never from the system. A character that the font does not have is an er
 """
 
 import json
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,11 @@ class DocumentError(ValueError):
 def invoice_pdf(invoice: Invoice, view: dict[str, Any], *, template: Path = TEMPLATE) -> bytes:
     """The PDF of `view` (from `document`), with the invoice's canonical JSON attached. Raises DocumentError."""
     day = invoice.invoice_date or invoice.period.end.date()
+    return typeset(template, view, day, invoice=to_json(invoice))
+
+
+def typeset(template: Path, view: dict[str, Any], day: date, **inputs: str) -> bytes:
+    """`template` laid out with `view` as PDF/A-3b, dated `day`; `inputs` are texts for it. Raises DocumentError."""
     try:
         made, warnings = typst.compile_with_warnings(
             str(template),
@@ -35,7 +40,7 @@ def invoice_pdf(invoice: Invoice, view: dict[str, Any], *, template: Path = TEMP
             format="pdf",
             pdf_standards=["a-3b"],
             timestamp=datetime.combine(day, time(), UTC),
-            sys_inputs={"view": json.dumps(view, ensure_ascii=False), "invoice": to_json(invoice)},
+            sys_inputs={"view": json.dumps(view, ensure_ascii=False), **inputs},
         )
     except typst.TypstError as error:
         raise DocumentError(f"{template.name}: {error}") from error

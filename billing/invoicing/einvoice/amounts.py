@@ -1,4 +1,4 @@
-"""What the amounts of an electronic invoice must be, exactly: the cent check compares with it, a reader fills in from it.
+"""What the amounts of an electronic invoice must be, exactly: the check compares with it, a reader fills in from it.
 
 EN 16931 writes amounts with at most two decimals, so currencies of thousandths are rounded to hundredths here; those
 without a minor unit to whole units.

@@ -74,7 +74,11 @@ def _agreement(invoice: ElectronicInvoice) -> Node | None:
             for each in invoice.documents
         ],
         object_node(invoice.object),
-        branch("ram:SpecifiedProcuringProject", leaf("ram:ID", invoice.project_reference), leaf("ram:Name", "Project reference"))
+        branch(
+            "ram:SpecifiedProcuringProject",
+            leaf("ram:ID", invoice.project_reference),
+            leaf("ram:Name", "Project reference"),
+        )
         if invoice.project_reference
         else None,
     )

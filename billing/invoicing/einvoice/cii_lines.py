@@ -51,7 +51,9 @@ def _product(line: Line) -> Node | None:
         leaf("ram:Name", line.name),
         leaf("ram:Description", line.description),
         [
-            branch("ram:ApplicableProductCharacteristic", leaf("ram:Description", each.name), leaf("ram:Value", each.value))
+            branch(
+                "ram:ApplicableProductCharacteristic", leaf("ram:Description", each.name), leaf("ram:Value", each.value)
+            )
             for each in line.attributes
         ],
         [

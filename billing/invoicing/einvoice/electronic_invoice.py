@@ -1,7 +1,7 @@
 """The electronic invoice: what EN 16931 calls a semantic invoice, as one frozen value.
 
 Field names are those of INVOICE.json; BT and BG numbers are EN 16931-1's. Amounts are decimals in major units of
-`currency`, rates percentages ("19.00"), days inclusive. A credit note (381) has positive amounts: its type says the sign.
+`currency`, rates percentages ("19.00"), days inclusive. A credit note (381) has positive amounts; its type is the sign.
 """
 
 from dataclasses import dataclass

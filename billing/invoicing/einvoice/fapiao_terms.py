@@ -1,4 +1,4 @@
-"""What China's fully digitalised e-invoice (数电票) needs beyond EN 16931: kind, goods codes, and what a red one reverses."""
+"""What China's fully digitalised e-invoice (数电票) needs beyond EN 16931: kind, goods codes, what is reversed."""
 
 from dataclasses import dataclass
 

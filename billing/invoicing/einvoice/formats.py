@@ -32,14 +32,21 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """`customization` is BT-24, `process` BT-23; `books` what is checked; `ending` the file's."""
+    """`customization` is BT-24, `process` BT-23; `books` what is checked, `german_books` also between
+    German parties; `ending` the file's.
+
+    `rate_when_none`: the breakdown says 0 where there is no rate (O), as Germany wants; `coded_discounts`: cash
+    discounts are written as XRechnung's #SKONTO# lines.
+    """
 
     title: str
     books: tuple[RuleBook, ...]
     ending: str = ".xml"
+    german_books: tuple[RuleBook, ...] = ()
     customization: str = _EN
     process: str = ""
     rate_when_none: bool = False
+    coded_discounts: bool = False
 
 
 FLAVOURS = {
@@ -47,9 +54,11 @@ FLAVOURS = {
     Format.CII: Flavour("EN 16931 in CII (UN/CEFACT D16B)", _CORE),
     Format.PEPPOL: Flavour(
         "Peppol BIS Billing 3.0 (UBL 2.1)",
-        (*_CORE, rules_peppol.BOOK),
+        (*_CORE, rules_peppol.BOOK, rules_peppol.NETWORK),
+        german_books=(rules_xrechnung.IN_PEPPOL,),
         customization=f"{_EN}#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0",
         process=_PEPPOL_PROCESS,
+        rate_when_none=True,
     ),
     Format.XRECHNUNG: Flavour(
         "XRechnung 3.0 (UBL 2.1)",
@@ -57,6 +66,7 @@ FLAVOURS = {
         customization=f"{_EN}#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0",
         process=_PEPPOL_PROCESS,
         rate_when_none=True,
+        coded_discounts=True,
     ),
     Format.FACTUR_X: Flavour("Factur-X 1.0, profile EN 16931 (PDF/A-3 with CII)", _CORE, ".pdf"),
 }
@@ -78,4 +88,6 @@ class Group:
 
 def check(invoice: ElectronicInvoice, flavour: Flavour) -> list[Group]:
     """Every rule of the flavour, group by group."""
-    return [Group(book.name, len(book.rules), tuple(book.findings(invoice))) for book in flavour.books]
+    german = {invoice.seller.address.country, invoice.buyer.address.country} == {"DE"}
+    books = (*flavour.books, *(flavour.german_books if german else ()))
+    return [Group(book.name, len(book.rules), tuple(book.findings(invoice))) for book in books]

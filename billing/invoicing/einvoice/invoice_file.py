@@ -1,4 +1,4 @@
-"""INVOICE.json: an electronic invoice as a file. Sums may be left out; they are worked out then, and checked otherwise."""
+"""INVOICE.json: an electronic invoice as a file. Sums may be left out and are worked out then; else they are checked."""
 
 from collections.abc import Sequence
 from dataclasses import fields as fields_of
@@ -10,7 +10,6 @@ from typing import Any
 from billing.invoicing.einvoice import amounts
 from billing.invoicing.einvoice.electronic_invoice import (
     TYPES,
-    AllowanceCharge,
     ElectronicInvoice,
     InvoiceReference,
     Line,
@@ -31,7 +30,7 @@ from billing.invoicing.einvoice.party_file import (
     required_day,
 )
 from billing.pricing.entries import text_entry
-from billing.pricing.fields import Fields, InvalidInput, Problem
+from billing.pricing.fields import Fields
 
 FORMAT = "spindleshare-einvoice/1"
 MOST_LINES = 10_000
@@ -140,7 +139,9 @@ def _vat_parts(
     parts = []
     for vat, base, tax, reason, code in told:
         part = amounts.vat_part(vat, sums.get(vat, Decimal(0)) if base is None else base, currency, reason, code)
-        parts.append(part if tax is None else VatPart(vat.category, vat.rate, part.taxable, tax, part.reason, part.reason_code))
+        parts.append(
+            part if tax is None else VatPart(vat.category, vat.rate, part.taxable, tax, part.reason, part.reason_code)
+        )
     if all(base is None and tax is None for _, base, tax, _, _ in told):
         named = {vat for vat, *_ in told}
         parts += [amounts.vat_part(vat, base, currency) for vat, base in sums.items() if vat not in named]
@@ -155,7 +156,9 @@ def _told_totals(value: object) -> dict[str, Decimal]:
 
 
 def _with(worked_out: Totals, stated: dict[str, Decimal]) -> Totals:
-    return Totals(**{field.name: stated.get(field.name, getattr(worked_out, field.name)) for field in fields_of(Totals)})
+    return Totals(
+        **{field.name: stated.get(field.name, getattr(worked_out, field.name)) for field in fields_of(Totals)}
+    )
 
 
 def _numbered(line: Line, position: int) -> Line:

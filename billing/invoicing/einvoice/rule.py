@@ -52,6 +52,14 @@ class RuleBook:
 
         return register
 
+    def renamed(self, name: str, ids: Callable[[str], str]) -> "RuleBook":
+        """The same rules as another standard has them, under its ids; those that it has not (an empty id) left out."""
+        book = RuleBook(name)
+        for rule in self._rules:
+            if renamed := ids(rule.id):
+                book.add(Rule(renamed, rule.demands, rule.broken, rule.warning))
+        return book
+
     def add(self, rule: Rule) -> None:
         self._rules.append(rule)
 

@@ -1,6 +1,6 @@
 """The exact cent check: every sum of EN 16931 without the slack that its official rules leave.
 
-Those accept a VAT amount that is wrong by up to one whole unit, and do not look at a line's own product. CENT-* are ours.
+Those accept a VAT amount that is wrong by up to a whole unit, and do not look at a line's own product. CENT-* are ours.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,13 @@
 """Peppol BIS Billing 3.0's own rules, as our table by rule id. Not Peppol's files: nothing here is called validated.
 
 What the writer sets itself (R001, R004, R007, R008, R043, R051, R053, R054, R130) cannot be broken by an invoice and is
-not repeated. The exact sums stand in `rules_amounts` (R040 is CENT-03, R120 CENT-01 there, both without slack).
+not repeated. R040 and R120 have a slack of 0.02 that CENT-01 and CENT-03 have not; yet they forbid what those demand of
+a currency without cents, so they stand here as well.
 """
 
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 
 from billing.invoicing.einvoice import walk
 from billing.invoicing.einvoice.amounts import EXEMPT_CODES
@@ -14,7 +17,11 @@ from billing.invoicing.einvoice.rule import Broken, RuleBook
 from billing.invoicing.einvoice.rules_document import DEBITS
 
 BOOK = RuleBook("Peppol BIS Billing 3.0")
+NETWORK = RuleBook("Peppol network")
+"""What holds for an invoice that travels through Peppol, and not for an XRechnung, which takes over the rest."""
 _rule = BOOK.rule
+_NO_PARTICIPANT = {"AN", "AQ", "AS", "AU", "EM"}
+_SLACK = Fraction(2, 100)
 _ONLY_GERMAN = ("326", "384")
 
 
@@ -50,6 +57,33 @@ def _buyer(invoice: ElectronicInvoice) -> Iterator[Broken]:
 def _seller(invoice: ElectronicInvoice) -> Iterator[Broken]:
     if not invoice.seller.electronic_address:
         yield ".seller.electronic_address", "is missing; it says where the invoice comes from"
+
+
+@_rule("PEPPOL-EN16931-R040", "an allowance or charge = base x percent, within 0.02")
+def _share(invoice: ElectronicInvoice) -> Iterator[Broken]:
+    for path, entry in (*walk.of_document(invoice), *walk.of_lines(invoice)):
+        exact = Fraction(entry.base or 0) * Fraction(entry.percent or 0) / 100
+        if entry.base is not None and entry.percent is not None and abs(Fraction(entry.amount) - exact) > _SLACK:
+            yield f"{path}.amount", f"is {entry.amount}, more than 0.02 off {entry.percent} % of {entry.base}"
+
+
+@_rule("PEPPOL-EN16931-R120", "a line's net = quantity x price / base + charges - allowances, within 0.02")
+def _product(invoice: ElectronicInvoice) -> Iterator[Broken]:
+    for index, line in enumerate(invoice.lines):
+        more = sum((entry.amount for entry in line.charges), Decimal(0))
+        less = sum((entry.amount for entry in line.allowances), Decimal(0))
+        product = Fraction(line.quantity) * Fraction(line.price) / Fraction(line.price_base or 1)
+        if abs(Fraction(line.net) - product - Fraction(more) + Fraction(less)) > _SLACK:
+            told = f"is {line.net}, more than 0.02 off its product; write quantity 1 and the amount as its price"
+            yield f".lines[{index}].net", told
+
+
+@NETWORK.rule("PEPPOL-EN16931-CL008", "electronic addresses are of a scheme that Peppol routes by")
+def _routed(invoice: ElectronicInvoice) -> Iterator[Broken]:
+    for path, party in walk.parties(invoice):
+        address = party.electronic_address
+        if address and address.scheme in _NO_PARTICIPANT:
+            told = "is no scheme of Peppol's participants; write such as 0088 (GLN) or 9930 (German VAT id)"yield f"{path}.electronic_address.scheme", f"{address.scheme!r} {told}"
 
 
 @_rule("PEPPOL-EN16931-R041", "a percentage has its base")

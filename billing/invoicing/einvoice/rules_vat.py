@@ -1,4 +1,4 @@
-"""VAT by category: EN 16931's BR-S-*, BR-Z-*, BR-E-*, BR-AE-*, BR-IC-*, BR-G-*, BR-O-*, BR-AF-*, BR-AG-*, as one table."""
+"""VAT by category: EN 16931's BR-S-*, BR-Z-*, BR-E-*, BR-AE-*, BR-IC-*, BR-G-*, BR-O-*, BR-AF-*, BR-AG-* in a table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -168,3 +168,12 @@ def _discount(invoice: ElectronicInvoice) -> Iterator[Broken]:
         for name, number in (("percent", discount.percent), ("base", discount.base)):
             if number is not None and (number * 100) % 1:
                 yield f".cash_discounts[{index}].{name}", f"is {number}; at most two decimals can be written"
+
+
+def _of_peppol(rule_id: str) -> str:
+    number = rule_id.removeprefix("BR-DE-")
+    return f"DE-R-{int(number):03d}" if number.isdigit() else ""
+
+
+IN_PEPPOL = BOOK.renamed("Peppol, between German parties", _of_peppol)
+"""Peppol takes Germany's rules over as DE-R-*, for a German seller and a German buyer."""

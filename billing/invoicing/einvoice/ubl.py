@@ -31,7 +31,7 @@ def ubl(invoice: ElectronicInvoice, flavour: Flavour) -> bytes:
             buyer_node(invoice),
             delivery_node(invoice.delivery),
             payment_node(invoice),
-            branch("cac:PaymentTerms", leaf("cbc:Note", terms_text(invoice, codes=flavour.rate_when_none))),
+            branch("cac:PaymentTerms", leaf("cbc:Note", terms_text(invoice, codes=flavour.coded_discounts))),
             allowances_and_charges(invoice.allowances, invoice.charges, invoice.currency),
             _tax_totals(invoice, flavour),
             _totals(invoice),
@@ -74,7 +74,9 @@ def _references(invoice: ElectronicInvoice) -> list[Node | None]:
         *(
             branch(
                 "cac:BillingReference",
-                branch("cac:InvoiceDocumentReference", leaf("cbc:ID", each.number), leaf("cbc:IssueDate", each.issue_date)),
+                branch(
+                    "cac:InvoiceDocumentReference", leaf("cbc:ID", each.number), leaf("cbc:IssueDate", each.issue_date)
+                ),
             )
             for each in invoice.preceding
         ),

@@ -80,10 +80,7 @@ def _party(party: Party, creditor: str = "") -> Node | None:
     return branch(
         "cac:Party",
         leaf("cbc:EndpointID", electronic.value, schemeID=electronic.scheme) if electronic else None,
-        *(
-            branch("cac:PartyIdentification", leaf("cbc:ID", each.value, schemeID=each.scheme))
-            for each in party.ids
-        ),
+        *(branch("cac:PartyIdentification", leaf("cbc:ID", each.value, schemeID=each.scheme)) for each in party.ids),
         branch("cac:PartyIdentification", leaf("cbc:ID", creditor, schemeID="SEPA")),
         branch("cac:PartyName", leaf("cbc:Name", party.trading_name)),
         _address("cac:PostalAddress", party.address),

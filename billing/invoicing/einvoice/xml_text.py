@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 
-
 @dataclass(frozen=True, slots=True)
 class Node:
     """An element: its prefixed name, attributes, and text or children."""
@@ -24,7 +23,7 @@ def leaf(name: str, text: object, /, **attributes: str) -> Node | None:
     return Node(name, found, attributes=tuple((key, value) for key, value in attributes.items() if value))
 
 
-def branch(name: str, *children: "Node | None | Sequence[Node | None]") -> Node | None:
+def branch(name: str, *children: "Node | Sequence[Node | None] | None") -> Node | None:
     """An element of elements; None where none of them is there."""
     found: list[Node] = []
     for child in children:
@@ -39,9 +38,7 @@ def document(root: Node | None, namespaces: Mapping[str, str]) -> bytes:
     """The file: UTF-8, indented by two, the same for the same invoice. `namespaces` by prefix, "" for the default."""
     if root is None:
         raise ValueError("a document needs content")
-    declared = "".join(
-        f" xmlns{':' if prefix else ''}{prefix}={quoteattr(uri)}" for prefix, uri in namespaces.items()
-    )
+    declared = "".join(f" xmlns{':' if prefix else ''}{prefix}={quoteattr(uri)}" for prefix, uri in namespaces.items())
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     _write(root, lines, "", declared)
     return ("\n".join(lines) + "\n").encode()

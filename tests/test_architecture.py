@@ -65,7 +65,7 @@ def test_every_room_says_what_it_owns(room: str) -> None:
 
 @pytest.mark.parametrize("room", [*(f"metering/{name}" for name in
     ("components", "parties", "telemetry")), *(f"billing/{name}" for name in
-    ("accounting", "capacity", "invoicing", "payments", "pricing"))])  # fmt: skip
+    ("accounting", "capacity", "invoicing", "invoicing/einvoice", "payments", "pricing"))])  # fmt: skip
 def test_every_sub_room_says_what_it_owns(room: str) -> None:
     assert (ROOT / room / "README.md").is_file()
 

@@ -1,6 +1,5 @@
 """`spindleshare einvoice`: check an invoice to the cent and write it as an electronic invoice, without a database."""
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from app.cli.json_file import WRONG_CALL, packaged, print_json, read_json
 from app.cli.problem import PROBLEM
 
 if TYPE_CHECKING:
     from billing.invoicing.einvoice.electronic_invoice import ElectronicInvoice
     from billing.invoicing.einvoice.formats import Group
 
-_WRONG_CALL, _REFUSED = 2, 1
+_REFUSED = 1
 
 
 class Wanted(StrEnum):
@@ -84,20 +84,18 @@ def einvoice(
 
 
 def _print_file(example: Example | None) -> None:
-    from billing.invoicing.einvoice.schema import example_text, schema_text
-
-    typer.echo(example_text(example.value) if example else schema_text(), nl=False)
+    folder, name = ("examples", example.value) if example else ("schemas", "einvoice")
+    typer.echo(packaged("billing.invoicing.einvoice", folder, name), nl=False)
 
 
 def _wrong_call(told: str) -> NoReturn:
     typer.echo(f"spindleshare einvoice: {told}", err=True)
-    raise typer.Exit(_WRONG_CALL)
+    raise typer.Exit(WRONG_CALL)
 
 
 def _read(path: Path, goods: Path | None) -> "ElectronicInvoice":
     from dataclasses import replace
 
-    from app.cli.json_file import read_json
     from billing.invoicing.einvoice.fapiao_file import goods_from_json
     from billing.invoicing.einvoice.invoice_file import invoice_from_json
     from billing.pricing.fields import InvalidInput
@@ -144,7 +142,7 @@ def _tell(
 ) -> None:
     """The report to stdout; to stderr where stdout carries the document."""
     if as_json:
-        typer.echo(json.dumps(_report(groups, wanted, number, content, output), ensure_ascii=False, indent=2))
+        print_json(_report(groups, wanted, number, content, output))
         return
     _show(groups, wanted, number, to_stderr=content is not None and output is None)
     if content is None:

@@ -145,8 +145,8 @@ def _totals(invoice: ElectronicInvoice) -> Node | None:
     return branch(
         "ram:SpecifiedTradeSettlementHeaderMonetarySummation",
         amount("LineTotalAmount", totals.lines),
-        amount("ChargeTotalAmount", totals.charges) if invoice.charges else None,
-        amount("AllowanceTotalAmount", totals.allowances) if invoice.allowances else None,
+        amount("ChargeTotalAmount", totals.charges) if totals.charges else None,
+        amount("AllowanceTotalAmount", totals.allowances) if totals.allowances else None,
         amount("TaxBasisTotalAmount", totals.net),
         amount("TaxTotalAmount", totals.tax, of=currency),
         None

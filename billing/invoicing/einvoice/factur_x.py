@@ -18,7 +18,9 @@ from billing.invoicing.einvoice.formats import FLAVOURS, Format
 from billing.invoicing.einvoice.page import page
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "einvoice.typ"
-_PDF_TIME, _XMP_TIME = re.compile(rb"D:\d{14}\+00'00'"), re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+# The library's PDF writer escapes what is neither letter nor digit as three octal digits.
+_PDF_TIME = re.compile(rb"(D(?::|\\072))\d{14}(?=(?:\+|\\053)00)")
+_XMP_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 
 
 def factur_x(invoice: ElectronicInvoice, *, language: str = "en", template: Path = TEMPLATE) -> bytes:
@@ -50,5 +52,5 @@ def embed(pdf: bytes, invoice: ElectronicInvoice, *, language: str = "en") -> by
 
 def _dated(pdf: bytes, day: date) -> bytes:
     """Same lengths, so that no offset moves."""
-    midnight = f"D:{day:%Y%m%d}000000+00'00'".encode()
+    midnight = rb"\g<1>" + f"{day:%Y%m%d}000000".encode()
     return _XMP_TIME.sub(f"{day}T00:00:00+00:00".encode(), _PDF_TIME.sub(midnight, pdf))

@@ -58,9 +58,11 @@ def fapiao_of(invoice: ElectronicInvoice) -> Fapiao:
             row, discount = row.less_discount(), Decimal(0)
         nature = DISCOUNTED if discount else NORMAL
         quantity, price = sign * row.quantity, row.price
-        found.append(FapiaoRow(nature, row, quantity, price, sign * row.amount, sign * taxes[index, False]))
+        found.append(
+            FapiaoRow(nature, row, quantity, price, sign * row.amount, sign * taxes.get((index, False), Decimal(0)))
+        )
         if discount:
-            found.append(FapiaoRow(DISCOUNT, row, None, None, -discount, taxes[index, True]))
+            found.append(FapiaoRow(DISCOUNT, row, None, None, -discount, taxes.get((index, True), Decimal(0))))
     amount = sum((row.amount for row in found), Decimal(0))
     return Fapiao(invoice, tuple(found), amount, sum((row.tax for row in found), Decimal(0)))
 

@@ -82,8 +82,8 @@ def _of_line(path: str, line: Line, terms: FapiaoTerms | None) -> Row:
     less, more = (sum((entry.amount for entry in group), Decimal(0)) for group in (line.allowances, line.charges))
     price = line.price / (line.price_base or 1)
     amount = line.net + less
-    if more or price != round_half_up(price, PLACES):
-        # A charge has no row of its own, and a price no more than eight places.
+    if more or line.price_base != 1:
+        # A charge has no row of its own, and the price of one unit may have no end.
         price = round_half_up(amount / line.quantity, PLACES) if line.quantity else price
     unit = _UNITS.get(line.unit, line.unit)
     return Row(path, line.name, goods_of(line.goods, terms), unit, line.quantity, price, amount, line.vat, less)

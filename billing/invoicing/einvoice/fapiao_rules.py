@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.invoicing.einvoice import rules_amounts, rules_document, walk
+from billing.invoicing.einvoice import rules_amounts, rules_document, rules_vat, walk
 from billing.invoicing.einvoice.electronic_invoice import ElectronicInvoice
 from billing.invoicing.einvoice.fapiao import INVOICE_TOLERANCE, ROW_TOLERANCE, fapiao_of
 from billing.invoicing.einvoice.fapiao_rows import PLACES, rows_of, undiscounted
@@ -24,8 +24,9 @@ _FORMULA = ("=", "+", "-", "@")
 def check_fapiao(invoice: ElectronicInvoice) -> list[Group]:
     """The sums as for every format, then the platform's own rules."""
     # Of the document's rules those that are not Europe's.
-    common = ("BR-02", "BR-21", "BR-27")
-    document = [found for found in rules_document.BOOK.findings(invoice) if found.rule in common]
+    common = ("BR-02", "BR-21", "BR-27", *(f"BR-{category}-{of}" for category in _CATEGORIES for of in ("01", "08")))
+    books = (rules_document.BOOK, rules_vat.BOOK)
+    document = [found for book in books for found in book.findings(invoice) if found.rule in common]
     amounts = rules_amounts.BOOK
     return [
         Group("Document and lines", len(common), tuple(document)),

@@ -1,4 +1,4 @@
-"""INVOICE.json: an electronic invoice as a file. Sums may be left out and are worked out then; else they are checked."""
+"""INVOICE.json: an electronic invoice as a file. Sums left out are worked out; those that are there are checked."""
 
 from collections.abc import Sequence
 from dataclasses import fields as fields_of

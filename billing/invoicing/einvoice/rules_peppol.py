@@ -83,7 +83,8 @@ def _routed(invoice: ElectronicInvoice) -> Iterator[Broken]:
     for path, party in walk.parties(invoice):
         address = party.electronic_address
         if address and address.scheme in _NO_PARTICIPANT:
-            told = "is no scheme of Peppol's participants; write such as 0088 (GLN) or 9930 (German VAT id)"yield f"{path}.electronic_address.scheme", f"{address.scheme!r} {told}"
+            told = "is no scheme of Peppol participants; write such as 0088 (GLN) or 9930 (German VAT id)"
+            yield f"{path}.electronic_address.scheme", f"{address.scheme!r} {told}"
 
 
 @_rule("PEPPOL-EN16931-R041", "a percentage has its base")

@@ -6,13 +6,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from app.cli.json_file import packaged
 from billing.invoicing.einvoice.electronic_invoice import ElectronicInvoice
 from billing.invoicing.einvoice.invoice_file import invoice_from_json
-from billing.invoicing.einvoice.schema import example_text
 
 JSON = dict[str, Any]
+EXAMPLES = ("invoice", "credit-note", "fapiao", "red-fapiao", "goods")
 _UNITS = ("HUR", "KWH", "KMT", "C62", "MON", "MIN", "DAY", "H87", "E48", "LS")
 _REASONS = {"E": "Exempt: educational services", "AE": "", "K": "", "G": "", "O": ""}
+
+
+def example_text(name: str) -> str:
+    return packaged("billing.invoicing.einvoice", "examples", name)
 
 
 def example(name: str = "invoice") -> JSON:

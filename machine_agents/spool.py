@@ -5,6 +5,7 @@ returns (WAL, synchronous=FULL). Records are numbered and chained here; sent one
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,16 +55,16 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         """Open or make the spool in `folder`. SpoolInUse, SpoolBroken, NotStored."""
         self._folder = folder
+        self._opened: sqlite3.Connection | None = None
         self._lock = lock(folder)
         try:
-            self._db = connect(folder)
             self._tail = self._read_tail()
         except BaseException:
             self._lock.close()
             raise
 
     def close(self) -> None:
-        self._db.close()
+        self._let_go()
         self._lock.close()
 
     @property
@@ -212,15 +213,23 @@ class Spool:
                 if self._db.in_transaction:
                     self._db.execute("rollback")
                 if is_read_only(error):
-                    self._open_anew()
+                    self._let_go()
                 raise
 
-    def _open_anew(self) -> None:
-        """SQLite leaves a file, or the log beside it, read-only for as long as it is open where at first it could only
-        be opened so: a disk that was full or read-only for a moment would never be written to again."""
-        fresh = connect(self._folder)
-        self._db.close()
-        self._db = fresh
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The open file; opened anew where it was let go."""
+        if self._opened is None:
+            self._opened = connect(self._folder)
+        return self._opened
+
+    def _let_go(self) -> None:
+        """Let the next use open the file anew. Where at first it, or a file beside it, could only be opened for
+        reading, SQLite leaves it so for as long as any connection of this process is open: a disk that was full or
+        read-only for a moment would never be written to again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 def _follow(tail: Tail, sealed: Sealed) -> Tail:

@@ -223,7 +223,10 @@ for number in range(4):
 
 
 @needs_compiler
-def test_a_disk_that_is_full_while_the_log_is_opened_is_written_to_when_there_is_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["spool.sqlite-wal", "spool.sqlite-shm"])
+def test_a_disk_that_is_full_while_the_spool_is_opened_is_written_to_when_there_is_room(
+    tmp_path: Path, name: str
+) -> None:
     library = shim.build(tmp_path)
 
     def run(rule: Rule) -> str:
@@ -233,6 +236,6 @@ def test_a_disk_that_is_full_while_the_log_is_opened_is_written_to_when_there_is
 
     run(Rule("kill", "fdatasync", "spool.sqlite-wal", 6, "after"))
     assert (tmp_path / "data" / "spool.sqlite-wal").stat().st_size > 0
-    first, *others = run(Rule("enospc", "create", "spool.sqlite-wal", 1, "before", 1)).splitlines()
+    first, *others = run(Rule("enospc", "create", name, 1, "before", 1)).splitlines()
     assert "readonly" in first
     assert others == ["stored 1", "stored 2", "stored 3"]

@@ -104,10 +104,14 @@ def test_an_agent_that_gives_up_a_subscription_by_itself_has_no_loss_to_show() -
 
 
 def test_a_damaged_file_is_a_loss_from_the_services_last_reading_to_what_the_next_subscription_brought() -> None:
-    lines = ["boot 0", "born 1 0", "acked 1 100", "damaged 50", "acked 1 110", "born 2 300", "acked 2 400"]
-    found = journal.parse(lines)
+    before = ["boot 0", "born 1 0", "acked 1 100", "damaged 50"]
+    found = journal.parse([*before, "born 2 300", "acked 2 400"])
     assert (found.losses, found.anew) == (((50, 300),), ())
-    assert journal.parse([*lines[:4], "recovered", *lines[4:]]).anew == ((50, 300),)
+    assert journal.parse([*before, "recovered", "born 2 300", "acked 2 400"]).anew == ((50, 300),)
+    # The same subscription goes on; and one that was made before somebody had put the file right counts for nothing.
+    assert journal.parse([*before, "acked 1 700"], [0, 100, 170, 700]).losses == ((50, 170),)
+    found = journal.parse([*before, "born 2 300", "acked 2 400", "recovered", "born 3 600", "acked 3 700"])
+    assert (found.losses, found.anew) == (((50, 600),), ((50, 600),))
 
 
 def test_after_a_file_was_replaced_the_machines_own_counters_go_on_from_what_they_show_then() -> None:

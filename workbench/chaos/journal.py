@@ -28,16 +28,17 @@ class Journal:
         return begin >= end
 
 
-def read(file: Path) -> Journal:
-    return parse(file.read_text().splitlines())
+def read(file: Path, frames: Sequence[int]) -> Journal:
+    return parse(file.read_text().splitlines(), frames)
 
 
-def parse(lines: Iterable[str]) -> Journal:
-    """The journal of `machine`; a line that a kill cut short is not there.
+def parse(lines: Iterable[str], frames: Sequence[int] = ()) -> Journal:
+    """The journal of `machine`; a line that a kill cut short is not there. `frames`: the machine's moments, rising.
 
     What an agent acknowledged it has. From its last acknowledgement at a server that was killed then to the first
     values of the next subscription that it acknowledged anything of, it may have lost everything. Likewise from the
-    last reading that the service had when the agent's file was damaged.
+    last reading that the service had when the agent's file was damaged; where it goes on with the subscription that it
+    had, to the first moment that was not acknowledged then.
     """
     damage = _Damage()
     losses: list[Stretch] = []
@@ -52,14 +53,15 @@ def parse(lines: Iterable[str]) -> Journal:
                 begun[number] = int(at)
                 damage.born.add(number)
             case ["damaged", after]:
-                damage = _Damage(int(after))
+                damage = _Damage(int(after), resumes=next((one for one in frames if one > acked), acked))
             case ["recovered"]:
-                damage.recovered = True
+                damage = _Damage(damage.after, recovered=True)
             case ["acked", number, at]:
-                if damage.after and number in damage.born:
-                    losses.append((damage.after, begun[number]))
-                    anew += ((damage.after, begun[number]),) * damage.recovered
-                    damage = _Damage()
+                if damage.after and not damage.seen:
+                    until = begun[number] if number in damage.born else damage.resumes
+                    losses.append((damage.after, until))
+                    anew += ((damage.after, until),) * damage.recovered
+                    damage.seen = True
                 if acked and boot_of_acked != boots:
                     losses.append((acked, begun[number]))
                 acked, boot_of_acked = int(at), boots
@@ -71,12 +73,15 @@ def parse(lines: Iterable[str]) -> Journal:
 
 @dataclass(slots=True)
 class _Damage:
-    """Of the agent's file, until it reads the machine again: the last reading that the service had then, the
-    subscriptions made since, and whether the file was replaced."""
+    """Of the agent's file: the last reading that the service had then, the first moment of the machine that no agent
+    had acknowledged by then, the subscriptions made since, whether the file was replaced, and whether it read the
+    machine again."""
 
     after: int = 0
+    resumes: int = 0
     born: set[str] = field(default_factory=set)
     recovered: bool = False
+    seen: bool = False
 
 
 def _joined(stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:

@@ -114,7 +114,8 @@ class _Run:
                 self._verdict.fault(program.broken)
         self._outcome.done += self._uploads.done
         steps = sum(hit.argument for hit in self._outcome.hits[AGENT] if hit.action == "clock")
-        found = journal.read(machine.journal(self._own.folder / MACHINE))
+        times = [frame.at for frame in self._truth.frames]
+        found = journal.read(machine.journal(self._own.folder / MACHINE), times)
         self._outcome.overflows = found.overflows
         judge_home(self._own, self._truth, found, steps, self._box.sealed_before, self._verdict)
 

@@ -1,13 +1,13 @@
-"""Completeness on the service's database: each meter's balance of a month, with bookings and leases of billing's."""
+"""Completeness on the service's database: a machine's month over its meters, with bookings and leases of billing's."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.database import Session
-from billing.capacity.attribution import Attributed, attribute
-from billing.capacity.store import LeasingStore
-from metering.completeness.balance import Balance, Kind, Share, balance, merged
+from app.places import places
+from billing.capacity.attribution import Attributed, Attribution
+from metering.completeness.balance import Balance, Kind, Line, Share, balance, merged, summed
 from metering.completeness.declaration import Declaration
 from metering.completeness.explain import explain
 from metering.completeness.store import CompletenessStore
@@ -42,28 +42,47 @@ class MeterBalance:
 
 @dataclass(frozen=True, slots=True)
 class MachineBalance:
-    """A machine's balances, one for each of its meters, and what its owner declared."""
+    """A machine's balances, one for each meter that it had in the period, and what its owner declared."""
 
     machine: Machine
     meters: tuple[MeterBalance, ...]
     declared: tuple[Declaration, ...]
 
+    def codes(self) -> list[str]:
+        """Every register that one of the meters has."""
+        return sorted({code for one in self.meters for code in one.balance.codes()})
+
+    def line(self, code: str) -> Line:
+        """One register's sum over the machine's meters; nothing where it had none."""
+        lines = [one.balance.line(code) for one in self.meters]
+        return summed(lines) if lines else Line(code, 0, 0, 0, 0, 0, 0)
+
 
 def of_machine(session: Session, machine: Machine, period: Period) -> MachineBalance:
     """The balances of `period`. Use a transaction `as_of_one_moment`: readings and usage must fit."""
     declared = CompletenessStore(session).declarations(machine.id, period)
-    meters = MeteringStore(session).meters(machine.id)
-    return MachineBalance(
-        machine, tuple(_of_meter(session, meter, period, declared) for meter in meters), tuple(declared)
-    )
+    meters = [
+        _of_meter(session, fitted.meter, inside, place.use, declared)
+        for place in places(session, machine, period)
+        for fitted in place.fittings
+        if (inside := fitted.quarter_hours(period)) is not None
+    ]
+    meters.sort(key=lambda one: (one.balance.period.start, one.meter.serial))
+    return MachineBalance(machine, tuple(meters), tuple(declared))
 
 
-def _of_meter(session: Session, meter: Meter, period: Period, declared: list[Declaration]) -> MeterBalance:
-    """As `close_period` attributes use, so that what is explained by a booking is what its bill rests on."""
-    usage = MeteringStore(session).usage(meter.id, period)
-    given = attribute(usage, LeasingStore(session).bookings_of_machine(meter.machine_id, period))
-    used = [entry for entry in given.bookings if entry.usage]
-    shares = [*map(_booked_share, used), *explain((*given.outside, *given.idle), declared)]
+def _of_meter(
+    session: Session, meter: Meter, period: Period, use: Attribution, declared: list[Declaration]
+) -> MeterBalance:
+    """The part of a place's use that this meter counted, in its time on the machine: what a booking ran on to over a
+    change of meters is the booking's here as on its bill."""
+    used = [
+        replace(entry, usage=mine)
+        for entry in use.bookings
+        if (mine := tuple(row for row in entry.usage if row.meter == meter.serial))
+    ]
+    rest = [row for row in (*use.outside, *use.idle) if row.meter == meter.serial]
+    shares = [*map(_booked_share, used), *explain(rest, declared)]
     opening, closing = CompletenessStore(session).bounds(meter.id, period)
     bookings = dict(_bookings(session, meter, period, used))
     return MeterBalance(meter, balance(meter.serial, period, opening, closing, shares), bookings)

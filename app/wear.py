@@ -1,20 +1,18 @@
 """Wear on the service's database: a machine's components, and whose use wore them, by the quarter hours of the bill."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.database import Session
-from billing.capacity.booking import Booking
-from billing.capacity.machine_use import MachineUse, divided, each_once
+from app.places import fittings_of, places
 from billing.capacity.store import LeasingStore
 from metering.components.component import History
 from metering.components.measure import ComponentWear, Found, measure_wear, worn_by
 from metering.components.store import ComponentStore
 from metering.components.use import Use
-from metering.fitting import Fitting
 from metering.machine import Machine
 from metering.parties.store import PartyStore
 from metering.period import Period
@@ -86,14 +84,13 @@ def wear_of(session: Session, machine: Machine, asked: Asked, *, usual: timedelt
     start (None: since the first piece was fitted). Raises UnreadableMoment, PeriodError."""
     store, metering = ComponentStore(session), MeteringStore(session)
     known_at = end_of(asked.known_on, machine.zone) if asked.known_on else None
-    places = tuple(_places(metering, machine, known_at))
-    meters = [fitted for place in places for fitted in place]
+    meters = [fitted for place in fittings_of(metering, machine, known_at) for fitted in place]
     ids = [fitted.meter.id for fitted in meters]
     end = moment_in(asked.end, machine.zone) if asked.end else store.measured_until(ids, known_at=known_at) or now
     start = moment_in(asked.start, machine.zone) if asked.start else _start(store.histories(machine.id), end, usual)
     period = Period(start, end)
     found = measure_wear(machine.id, period, meters=meters, store=store, known_at=known_at)
-    groups = _groups(session, machine, places, period, known_at) if found else {}
+    groups = _groups(session, machine, period, known_at) if found else {}
     names = _names(session, groups)
     components = tuple((each, tuple(_shares(each.history, period, groups, names))) for each in found)
     return MachineWear(machine, period, known_at, components, store.use(meters, period, known_at=known_at))
@@ -126,45 +123,17 @@ def _start(histories: Iterable[History], end: datetime, usual: timedelta | None)
     return min([*(start for start in fitted if start < end), end - timedelta(days=1)])
 
 
-def _places(metering: MeteringStore, machine: Machine, known_at: datetime | None) -> Iterator[list[Fitting]]:
-    """The machine's meters by place: one that was replaced with those that took its place, each in its time."""
-    seen: set[UUID] = set()
-    for meter in metering.meters(machine.id):
-        if meter.id not in seen:
-            place = metering.fittings(meter.id, known_at=known_at)
-            seen.update(fitted.meter.id for fitted in place)
-            yield place
-
-
-def _groups(
-    session: Session, machine: Machine, places: Iterable[list[Fitting]], period: Period, known_at: datetime | None
-) -> dict[_Who, list[Usage]]:
-    """As `close_period` attributes use, so that whose wear it is and whose bill it is are the same quarter hours."""
-    leasing, metering = LeasingStore(session), MeteringStore(session)
-    bookings = leasing.bookings_of_machine(machine.id, period, known_at=known_at)
-    parted = divided([*bookings, *_elsewhere(leasing, machine, bookings, period, known_at)])
+def _groups(session: Session, machine: Machine, period: Period, known_at: datetime | None) -> dict[_Who, list[Usage]]:
+    """Usage by the lease that it was for, `OUTSIDE` or `IDLE`."""
     groups: dict[_Who, list[Usage]] = {}
-    for place in places:
-        rows = metering.place_usage(place[0].meter.id, period, known_at=known_at)
-        given = MachineUse(machine.id, rows, bookings).attribution(parted)
-        for entry in given.bookings:
+    for place in places(session, machine, period, known_at=known_at):
+        for entry in place.use.bookings:
             if entry.usage:
                 groups.setdefault(entry.booking.lease_id, []).extend(entry.usage)
-        for key, rest in ((OUTSIDE, given.outside), (IDLE, given.idle)):
+        for key, rest in ((OUTSIDE, place.use.outside), (IDLE, place.use.idle)):
             if rest:
                 groups.setdefault(key, []).extend(rest)
     return groups
-
-
-def _elsewhere(
-    leasing: LeasingStore, machine: Machine, bookings: Iterable[Booking], period: Period, known_at: datetime | None
-) -> Iterator[Booking]:
-    """Bookings of the same leases on other machines, which they were swapped from or to."""
-    leases = [leasing.lease(lease_id) for lease_id in {booking.lease_id for booking in bookings}]
-    for on in leasing.machines_of_all(leases, known_at=known_at).values():
-        for place in each_once(on):
-            if place.machine_id != machine.id:
-                yield from leasing.bookings_of_machine(place.machine_id, period, known_at=known_at)
 
 
 def _names(session: Session, groups: Iterable[_Who]) -> dict[_Who, str]:

@@ -6,11 +6,13 @@ it was on the machine; an invoice over the change rests on both, each with its o
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from metering.machine import Meter
-from metering.period import Period
+from metering.period import QUARTER_HOUR, Period, quarter_start
 from metering.usage import Usage
+
+_LEAST = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class Fitting:
         start = period.start if self.since is None else max(period.start, self.since)
         end = period.end if self.until is None else min(period.end, self.until)
         return Period(start, end) if start < end else None
+
+    def quarter_hours(self, period: Period) -> Period | None:
+        """`during`, widened to the quarter hours whose usage counts; `period` is on quarter hours."""
+        inside = self.during(period)
+        if inside is None:
+            return None
+        return Period(quarter_start(inside.start), quarter_start(inside.end - _LEAST) + QUARTER_HOUR)
 
     def counts(self, usage: Usage) -> bool:
         """Whether the meter was on the machine in the usage's time; see `counts`."""

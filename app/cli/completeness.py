@@ -30,6 +30,8 @@ def completeness(
     else:
         for machine, one in found:
             _show(machine, one)
+        if meter is None:
+            _show_totals(list({machine.machine.id: machine for machine, _ in found}.values()))
         if not found:
             typer.echo("no meter yet: `spindleshare enrol` makes a code for an agent")
     raise typer.Exit(int(any(line.unexplained for _, one in found for line in one.balance.lines())))
@@ -95,6 +97,20 @@ def _share(share: "Share", one: "MeterBalance") -> dict[str, Any]:
         "substitute": share.substitute,
         "unsynchronised": share.unsynchronised,
     }
+
+
+def _show_totals(machines: list["MachineBalance"]) -> None:
+    """What is left unexplained over all meters of each machine that had several."""
+    from app.pages.format import finely
+    from metering.register import billed_unit
+
+    for machine in machines:
+        if len(machine.meters) > 1:
+            lines = [machine.line(code) for code in machine.codes() if code in _REGISTERS]
+            told = ", ".join(
+                f"{line.code} {finely(line.code, line.unexplained)} {billed_unit(line.code)}" for line in lines
+            )
+            typer.echo(f"{machine.machine.name}, all {len(machine.meters)} meters: unexplained {told or 'nothing'}")
 
 
 def _show(machine: "MachineBalance", one: "MeterBalance") -> None:

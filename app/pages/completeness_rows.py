@@ -8,7 +8,7 @@ from app.pages.format import State
 
 @dataclass(frozen=True, slots=True)
 class SumRow:
-    """One register (or, in the overview, one meter's chosen register): opening to closing, in its billed unit."""
+    """One register (or, in the overview, one machine's chosen register): opening to closing, in its billed unit."""
 
     code: str
     unit: str
@@ -75,6 +75,17 @@ class MeterSection:
 
 
 @dataclass(frozen=True, slots=True)
+class TotalSection:
+    """A machine's sums over its meters, where it had several in the month."""
+
+    count: int
+    state: State
+    unexplained: str
+    times: tuple[SumRow, ...]
+    others: tuple[SumRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredRow:
     id: UUID
     start: str
@@ -102,6 +113,7 @@ class MachineMonth:
     month: MonthChoice
     meters: tuple[MeterSection, ...]
     declared: tuple[DeclaredRow, ...]
+    total: TotalSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,7 @@ class FleetRow:
 
 @dataclass(frozen=True, slots=True)
 class FleetMonth:
-    """Every meter's sum of one register. `unexplained` is over all of them."""
+    """Every machine's sum of one register, over its meters. `unexplained` is over all of them."""
 
     month: MonthChoice
     register: str

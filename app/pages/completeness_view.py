@@ -15,6 +15,7 @@ from app.pages.completeness_rows import (
     MonthChoice,
     StretchRow,
     SumRow,
+    TotalSection,
 )
 from app.pages.format import NOTHING, State, billed, finely, minute, moment
 from metering.completeness.balance import Balance, Bound, Kind, Line, Share
@@ -37,13 +38,13 @@ _CUTTINGS = {
 
 def fleet_month(found: Sequence[MachineBalance], month: MonthChoice, register: str) -> FleetMonth:
     """All machines' balances by one register."""
-    lines = [(each, meter, meter.balance.line(register)) for each in found for meter in each.meters]
-    total = sum(line.unexplained for *_, line in lines)
+    lines = [(each, each.line(register)) for each in found if each.meters]
+    total = sum(line.unexplained for _, line in lines)
     rows = tuple(
-        FleetRow(each.machine.id, each.machine.name, meter.meter.serial, _sum_row(line, meter.balance))
-        for each, meter, line in lines
+        FleetRow(each.machine.id, each.machine.name, _serials(each), _sum_row(line, known=_is_bounded(each)))
+        for each, line in lines
     )
-    known = {code for _, meter, _ in lines for code in meter.balance.codes()}
+    known = {code for each, _ in lines for code in each.codes()}
     word, kind = ("all explained", "good") if not total else ("unexplained", "warn")
     return FleetMonth(
         month,
@@ -66,12 +67,33 @@ def machine_month(found: MachineBalance, month: MonthChoice) -> MachineMonth:
         month,
         tuple(_section(each, zone) for each in found.meters),
         tuple(_declared(each, zone) for each in found.declared),
+        _total(found) if len(found.meters) > 1 else None,
     )
 
 
-def state_of(balance: Balance, line: Line) -> State:
-    """How a register's sum stands."""
-    if balance.opening is None:
+def _total(found: MachineBalance) -> TotalSection:
+    known, lead = _is_bounded(found), found.line(LEAD)
+    rows = {code: _sum_row(found.line(code), known=known) for code in found.codes()}
+    return TotalSection(
+        len(found.meters),
+        state_of(lead, known=known),
+        finely(LEAD, lead.unexplained),
+        tuple(rows[code] for code in TIMES if code in rows),
+        tuple(row for code, row in rows.items() if code not in TIMES),
+    )
+
+
+def _serials(found: MachineBalance) -> str:
+    return ", ".join(one.meter.serial for one in found.meters)
+
+
+def _is_bounded(found: MachineBalance) -> bool:
+    return any(one.balance.opening is not None for one in found.meters)
+
+
+def state_of(line: Line, *, known: bool) -> State:
+    """How a register's sum stands; not `known` where no reading bounds it."""
+    if not known:
         return State("no readings")
     if line.adrift:
         return State("usage and readings differ", "bad")
@@ -81,20 +103,22 @@ def state_of(balance: Balance, line: Line) -> State:
 def _section(found: MeterBalance, zone: str) -> MeterSection:
     balance = found.balance
     lines = {line.code: line for line in balance.lines()}
-    lead = balance.line(LEAD)
+    lead, known = balance.line(LEAD), balance.opening is not None
     columns = _columns(balance)
     booked = [share for share in balance.shares if share.kind is Kind.BOOKING]
     outside = [share for share in balance.shares if share.kind is Kind.OUTSIDE]
     return MeterSection(
         meter_id=found.meter.id,
         serial=found.meter.serial,
-        state=state_of(balance, lead),
+        state=state_of(lead, known=known),
         unexplained=finely(LEAD, lead.unexplained),
         replayed=any(share.replayed for share in balance.shares),
         opening=_bound(balance.opening, zone),
         closing=_bound(balance.closing, zone),
-        times=tuple(_sum_row(lines[code], balance) for code in TIMES if code in lines),
-        others=tuple(_sum_row(line, balance) for code, line in lines.items() if code not in TIMES),
+        times=tuple(_sum_row(lines[code], known=balance.opening is not None) for code in TIMES if code in lines),
+        others=tuple(
+            _sum_row(line, known=balance.opening is not None) for code, line in lines.items() if code not in TIMES
+        ),
         columns=tuple(label for _, label in columns),
         bookings=tuple(_booking(share, found.bookings[share.key], columns, zone) for share in booked),
         groups=tuple(_groups(balance.shares, columns, zone)),
@@ -111,14 +135,13 @@ def _columns(balance: Balance) -> list[tuple[str, str]]:
     )
 
 
-def _sum_row(line: Line, balance: Balance) -> SumRow:
+def _sum_row(line: Line, *, known: bool) -> SumRow:
     figures = (line.opening, line.booked, line.explained, line.unexplained, line.closing)
-    known = balance.opening is not None
     opening, booked, explained, unexplained, closing = (
         finely(line.code, figure) if known else NOTHING for figure in figures
     )
     unit = billed_unit(line.code)
-    state = state_of(balance, line)
+    state = state_of(line, known=known)
     return SumRow(line.code, unit, opening, booked, explained, unexplained, closing, state)
 
 

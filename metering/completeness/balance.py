@@ -109,6 +109,21 @@ class Balance:
         return [self.line(code) for code in self.codes()]
 
 
+def summed(lines: Iterable[Line]) -> Line:
+    """The sum of one register over a machine's meters, opening to closing each in its time: it holds as each one does.
+
+    Raises ValueError where there is no line.
+    """
+    found = list(lines)
+    if not found:
+        raise ValueError("a sum needs a line")
+    columns = zip(
+        *((one.opening, one.booked, one.explained, one.unexplained, one.closing, one.adrift) for one in found),
+        strict=True,
+    )
+    return Line(found[0].code, *map(sum, columns))
+
+
 def bound(before: Reading | None, after: Reading | None, at: datetime) -> Bound | None:
     """The registers at `at`, from the last reading at or before it and the first after it.
 

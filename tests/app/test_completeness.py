@@ -11,6 +11,10 @@ from sqlalchemy import text
 from app import cli
 from app.completeness import MachineBalance, of_machine
 from app.database import Database, Role
+from app.replacing import put_meter
+from billing.capacity.lease_use import machine_uses
+from billing.capacity.machine_use import of_lease
+from billing.capacity.store import LeasingStore
 from metering import ocmf
 from metering.completeness.balance import Kind
 from metering.completeness.declaration import DeclaredKind, NotDeclared, declare
@@ -134,6 +138,43 @@ def test_the_sums_hold_through_a_months_troubles(database: Database) -> None:
     for may, after in zip(balances.meters, june.meters, strict=True):
         for line in after.balance.lines():
             assert line.opening == may.balance.line(line.code).closing
+
+
+def test_a_booking_that_ran_on_over_a_change_of_meters_answers_for_both(database: Database) -> None:
+    """Booked until 12:00, the program ran until 13:15; the meter was changed at 12:20, within a quarter hour. All of
+    it is the booking's, as on its bill: nothing is unexplained. What the new meter had counted before is no growth."""
+    shop = open_shop(database)
+    lease = shop.lease()
+    shop.book(lease, Period(MAY.start + 10 * _HOUR, MAY.start + 12 * _HOUR))
+    run = {"power_on": QUARTER_MS, "program_run": QUARTER_MS, "spindle_on": QUARTER_MS - 1}
+    changed = MAY.start + 12 * _HOUR + timedelta(minutes=20)
+    sealer = Sealer(shop.agent, shop.key)
+    shop.ingest([*sealer.seal([MAY.start], power_on=7), *sealer.seal([MAY.start + 10 * _HOUR], power_on=11),
+                 *sealer.seal(quarters(10, 9), **run), *sealer.seal([changed], program_run=300_000, spindle_on=1_234),
+                 *sealer.seal(quarters(12.25, 1)), *sealer.seal(quarters(20, 3), **run)])  # fmt: skip
+    key = ocmf.new_key()
+    with database.transaction(Role.WORKER) as session:
+        code = put_meter(session, shop.meter.serial, "SN-new", at=changed, reason="box", now=JUNE).invitation.code
+        metering = MeteringStore(session)
+        redeem(code, ocmf.public_to_pem(key.public_key()), name="b", version="1", store=metering, now=JUNE)
+        agent = metering.agent_of(metering.meter_by_serial("SN-new").id)
+        assert agent
+        new = Sealer(agent, key)
+        texts = [*new.seal([changed], spindle_on=999, power_on=3), *new.seal(quarters(12.25, 1), spindle_on=55,
+                 program_run=600_000), *new.seal(quarters(12.5, 3), **run), *new.seal(quarters(13.25, 8))]  # fmt: skip
+        assert not ingest(texts, agent=agent, store=metering, now=JUNE).refused
+    balances = found(shop)
+    holds(balances)
+    assert [one.meter.serial for one in balances.meters] == ["SN-maker", "SN-new"]
+    assert balances.meters[0].balance.period.end == MAY.start + 12.5 * _HOUR
+    spindle = balances.line("spindle_on")
+    assert (spindle.booked, spindle.unexplained) == (12 * (QUARTER_MS - 1) + 1_234 + 55, 0)
+    assert spindle.opening + spindle.booked == spindle.closing
+    with database.transaction(Role.WORKER) as session:
+        leasing, metering = LeasingStore(session), MeteringStore(session)
+        billed = of_lease(lease.id, machine_uses(lease, MAY, leasing=leasing, metering=metering))
+    assert sum(row.deltas.get("spindle_on", 0) for row in billed) == spindle.booked
+    assert {row.meter for row in billed} == {"SN-maker", "SN-new"}
 
 
 def test_a_reader_sees_readings_and_usage_of_one_moment(database: Database) -> None:

@@ -1,5 +1,6 @@
 """Balances: opening + booked + explained + unexplained = closing, to the unit, wherever readings and months fall."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from uuid import UUID
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.completeness.balance import Balance, Bound, Kind, NotOnQuarterHours, Share, balance, bound
+from metering.completeness.balance import Balance, Bound, Kind, NotOnQuarterHours, Share, balance, bound, summed
 from metering.completeness.declaration import Declaration, DeclaredKind
 from metering.completeness.explain import explain
+from metering.fitting import Fitting
+from metering.machine import Meter
 from metering.period import QUARTER_HOUR, Period
 from metering.reading import Reading, Reason, Status, TimeQuality
 from metering.usage import Usage, quarter_hours
@@ -80,6 +83,52 @@ def test_one_months_closing_is_the_next_ones_opening(life: list[Reading], cut: i
     after, _ = balanced(life, Period(middle, START + 400 * QUARTER_HOUR), set())
     if before.closing and after.opening:
         assert before.closing == after.opening or before.closing.at < middle
+
+
+@given(
+    life=lives(),
+    at=st.integers(0, 11),
+    spare=st.dictionaries(st.sampled_from(CODES), st.integers(0, 10**7)),
+    first=st.integers(-3, 200),
+    length=st.integers(1, 200),
+    booked=st.sets(st.integers(0, 30)),
+)
+def test_a_change_of_meters_loses_and_adds_nothing(
+    life: list[Reading], at: int, spare: dict[str, int], first: int, length: int, booked: set[int]
+) -> None:
+    """One life counted by two meters: the second begins where the first ends, with registers of its own. Their sums
+    hold as one meter's do, and over both grew what one meter would have told."""
+    at = min(at, len(life) - 1)
+    changed, before = life[at].device_time, life[at].registers
+    old = Fitting(Meter(id=UUID(int=1), machine_id=UUID(int=3), owner_id=UUID(int=4), serial="M"), None, changed)
+    new = Fitting(replace(old.meter, id=UUID(int=2), serial="N"), changed, None)
+    later = [
+        replace(
+            one,
+            sequence=one.sequence - at,
+            # What it had counted before it came: of a register that appears later, nothing.
+            registers={
+                code: value - before[code] + spare.get(code, 0) if code in before else value
+                for code, value in one.registers.items()
+            },
+        )
+        for one in life[at:]
+    ]
+    start = START + first * QUARTER_HOUR
+    period = Period(start, start + length * QUARTER_HOUR)
+    alone, _ = balanced(life, period, booked)
+    both = [
+        balanced(readings, inside, booked)[0]
+        for fitted, readings in ((old, life[: at + 1]), (new, later))
+        if (inside := fitted.quarter_hours(period))
+    ]
+    for code in CODES:
+        line = summed(one.line(code) for one in both)
+        assert line.opening + line.booked + line.explained + line.unexplained == line.closing
+        assert line.adrift == 0
+        assert min(line.booked, line.explained, line.unexplained) >= 0
+        one = alone.line(code)
+        assert line.closing - line.opening == one.closing - one.opening
 
 
 def test_usage_that_was_lost_shows_as_adrift() -> None:

@@ -23,6 +23,7 @@ from app.database import Database, Role
 from app.pages import (
     agent,
     bookings,
+    books,
     completeness,
     components,
     finance,
@@ -42,7 +43,7 @@ from app.paying import gateway_of
 from app.settings import Settings, load
 
 _PAGES = (
-    sign_in, maker, sme, finance, completeness, invoices, meters, sessions, usage, live, wear, components, agent,
+    sign_in, maker, sme, finance, books, completeness, invoices, meters, sessions, usage, live, wear, components, agent,
     replacing, leases, bookings,
 )  # fmt: skip
 _API = (agents, agent_chain, agent_key, agent_schedule, readings, telemetry, statements, stripe_events, keys, wear_api)

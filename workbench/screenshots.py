@@ -49,6 +49,7 @@ COST = Shot("sme", scenario.SECOND_LOGIN, "/sme")
 FLEET = Shot("maker", scenario.MAKER_LOGIN, "/maker")
 BILLED = (
     Shot("finance", scenario.FINANCE_LOGIN, "/finance"),
+    Shot("books", scenario.FINANCE_LOGIN, "/finance/books"),
     Shot("invoices", scenario.FINANCE_LOGIN, "/invoices"),
     Shot("invoice", scenario.SECOND_LOGIN, "/invoices", link=r"/invoices/[0-9a-f-]{36}", opens="details"),
     Shot("reading", scenario.MAKER_LOGIN, "/maker", link=r"/meters/[0-9a-f-]{36}/readings/\d+"),

@@ -46,7 +46,8 @@ def journal_of(owner: UUID, first_day: date, last_day: date, *, ledger: LedgerSt
 def export(journal: Journal, form: Format) -> Exported:
     """The file of `journal` in one of the formats."""
     ending, media_type, write = _WRITERS[form]
-    owner = re.sub(r"\W+", "-", journal.name).strip("-").lower() or "owner"
+    # ASCII, since it also stands in a header of HTTP.
+    owner = re.sub(r"[^a-z0-9]+", "-", journal.name.lower()).strip("-") or journal.owner.hex[:8]
     name = f"journal-{owner}-{journal.first_day}-{journal.last_day}.{ending}"
     return Exported(name, media_type, write(journal))
 

@@ -122,7 +122,7 @@ def test_every_page_is_accessible(browser: Browser, site: Site, scheme: str) -> 
             f"/leases/{site.lease.id}/swap",
         ],
         "sme": ["/sme", invoice, f"{meter}/readings/9", f"{meter}/sessions"],
-        "finance": ["/finance"],
+        "finance": ["/finance", "/finance/books"],
     }
     for name, paths in pages.items():
         context = browser.new_context(color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]

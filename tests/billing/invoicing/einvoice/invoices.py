@@ -98,7 +98,7 @@ def lines(draw: st.DrawFn, places: int, *, alone: bool) -> JSON:
     if draw(st.booleans()):
         found |= {
             "period": {"first": "2026-05-02", "last": "2026-05-30"},
-            "object": {"value": "SPN-1", "scheme": "ABT"},
+            "object": {"value": "SPN-1", "scheme": "MG"},
         }
     if draw(st.booleans()):
         found |= {

@@ -25,6 +25,7 @@ from metering.chain import verify
 from metering.ocmf import parse
 from tests.machine_agents.fake_service import TOKEN, FakeService, fake_service
 from tests.machine_agents.plain_server import START
+from tests.machine_agents.test_spool import sealed
 
 NOW = datetime(2026, 3, 5, tzinfo=UTC)
 _SIGNALS = ("heartbeat", "power", "spindle.S1.speed", "spindle.S1.load")
@@ -211,9 +212,10 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> 
 
 
 def test_old_settled_records_are_pruned_and_everything_else_stays(tmp_path: Path) -> None:
-    data = enrolled(tmp_path / "data")
+    data = tmp_path / "data"
     with closing(Spool(data)) as spool:
-        work(meter(data, spool), 0, 1_500)
+        for _ in range(15):
+            spool.commit({}, sealed(spool, 100))
         spool.settle(1_400, {7: "signature"})
         full = spool.size_bytes()
         assert spool.prune(keep_bytes=full) == 0
@@ -224,5 +226,5 @@ def test_old_settled_records_are_pruned_and_everything_else_stays(tmp_path: Path
         kept = [parse(text).record.pagination for text in spool.texts()]
         assert kept == [7, *range(401, tail.pagination + 1)]
         assert (spool.tail, spool.size_bytes() < full) == (tail, True)
-        work(meter(data, spool), 1_500, 1)
+        spool.commit({}, sealed(spool))
         assert spool.tail.pagination == tail.pagination + 1

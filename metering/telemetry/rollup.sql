@@ -218,8 +218,13 @@ sleeps as (
 -- What cuts a spindle's time into pieces: quarter hours, and where the proof of life ends and comes back.
 cuts as (
     select stretch, at_ms, cast(-1 as bigint) as row, 0 as d_asleep from boundary
-    union all select stretch, start_ms, cast(4611686018427387904 as bigint), 1 from sleeps
-    union all select stretch, end_ms, cast(-1 as bigint), -1 from sleeps
+    union all
+    select
+        stretch,
+        case when e.d_asleep = 1 then start_ms else end_ms end,
+        case when e.d_asleep = 1 then cast(4611686018427387904 as bigint) else cast(-1 as bigint) end,
+        e.d_asleep
+    from sleeps cross join (select 1 as d_asleep union all select -1) e
 ),
 spindle_steps as (
     select stretch, part_id, at_ms, row, turns - turned as d_turns, d_load, 0 as d_asleep, 0 as d_exempt
@@ -231,7 +236,7 @@ spindle_steps as (
         union all
         select stretch, at_ms, row, 0, held % 1024 - coalesce(was_held, 0) % 1024 from changed where kind = 11
     ) c
-    join (select distinct stretch, part_id from of_spindles) p on c.stretch = p.stretch
+    cross join (select distinct part_id from named where kind between 5 and 8) p
 ),
 spindle_states as (
     select
@@ -263,10 +268,16 @@ of_cell as (
     where v.speed <> -1 and v.asleep = 0 and v.length > 0
     group by 1, 2, 3, 4
 ),
+-- Beside each cell what the spindle did in the whole quarter hour; the first of its cells (place 1) stands for it.
 of_spindle as (
-    select stretch, part_id, quarter_ms, sum(on_ms) as on_ms, sum(charged_ms) as charged_ms, cast(sum(turned) as bigint) as turned
+    select
+        stretch, part_id, quarter_ms, cell, on_ms as cell_ms,
+        row_number() over (partition by stretch, part_id, quarter_ms order by cell nulls last) as place,
+        sum(on_ms) over quarter as on_ms,
+        sum(charged_ms) over quarter as charged_ms,
+        cast(sum(turned) over quarter as bigint) as turned
     from of_cell
-    group by 1, 2, 3
+    window quarter as (partition by stretch, part_id, quarter_ms)
 ),
 rests as (
     select stretch, part_id, cast(sum(carry) as bigint) as rest from taken where role = 1 and kind = 5 group by 1, 2
@@ -274,12 +285,12 @@ rests as (
 -- Whole units up to each quarter hour's end less those up to its start; the rest is carried, never rounded away.
 turned as (
     select
-        o.stretch, o.part_id, o.quarter_ms,
+        o.stretch, o.part_id, o.quarter_ms, o.cell, o.cell_ms, o.place, o.on_ms, o.charged_ms,
         cast((o.turned - o.turned % 60000) / 60000 as bigint) as whole,
         o.turned % 60000 as below,
         cast(
-            coalesce(r.rest, 0) + sum(o.turned % 60000) over (
-                partition by o.stretch, o.part_id order by o.quarter_ms nulls last
+            coalesce(r.rest, 0) + sum(case when o.place = 1 then o.turned % 60000 else 0 end) over (
+                partition by o.stretch, o.part_id order by o.quarter_ms nulls last, o.place nulls last
                 rows between unbounded preceding and current row
             ) as bigint
         ) as summed
@@ -287,7 +298,7 @@ turned as (
 ),
 revolutions as (
     select
-        stretch, part_id, quarter_ms,
+        stretch, part_id, quarter_ms, cell, cell_ms, place, on_ms, charged_ms,
         whole + cast((summed - summed % 60000) / 60000 as bigint)
         - cast((summed - below - (summed - below) % 60000) / 60000 as bigint) as value
     from turned
@@ -357,32 +368,53 @@ short_states as (
 parts as (
     select distinct part_id, part from named
 ),
+-- Spark's engines work out a named query anew at each place that names it: so what costs most is named once here, and told
+-- apart by codes.
+machine_codes as (
+    select code from (values
+        ('unknown'), ('power_on'), ('billable_power_on'), ('program_run'), ('billable_program_run'),
+        ('auto_run'), ('billable_auto_run'), ('cutting'), ('billable_cutting'), ('spindle_on'),
+        ('billable_spindle_on'), ('item_executing'), ('billable_item_executing'), ('warm_up'), ('dry_run'),
+        ('maintenance'), ('starts')
+    ) as listed (code)
+),
+spindle_codes as (
+    select code from (values ('spindle_on'), ('billable_spindle_on'), ('revolutions'), ('spectrum')) as listed (code)
+),
 usage as (
-    select stretch, quarter_ms, 'unknown' as code, cast(null as bigint) as cell, unknown_ms as value from of_machine
-    union all select stretch, quarter_ms, 'power_on', null, power_on from of_machine
-    union all select stretch, quarter_ms, 'billable_power_on', null, billable_power_on from of_machine
-    union all select stretch, quarter_ms, 'program_run', null, program_run from of_machine
-    union all select stretch, quarter_ms, 'billable_program_run', null, billable_program_run from of_machine
-    union all select stretch, quarter_ms, 'auto_run', null, auto_run from of_machine
-    union all select stretch, quarter_ms, 'billable_auto_run', null, billable_auto_run from of_machine
-    union all select stretch, quarter_ms, 'cutting', null, cutting from of_machine
-    union all select stretch, quarter_ms, 'billable_cutting', null, billable_cutting from of_machine
-    union all select stretch, quarter_ms, 'spindle_on', null, spindle_on from of_machine
-    union all select stretch, quarter_ms, 'billable_spindle_on', null, billable_spindle_on from of_machine
-    union all select stretch, quarter_ms, 'item_executing', null, item_executing from of_machine
-    union all select stretch, quarter_ms, 'billable_item_executing', null, billable_item_executing from of_machine
-    union all select stretch, quarter_ms, 'warm_up', null, warm_up from of_machine
-    union all select stretch, quarter_ms, 'dry_run', null, dry_run from of_machine
-    union all select stretch, quarter_ms, 'maintenance', null, maintenance from of_machine
-    union all select stretch, quarter_ms, 'starts', null, starts from of_machine
-    union all select stretch, quarter_ms, concat('spindle_on.', p.part), null, on_ms
-    from of_spindle o join parts p on o.part_id = p.part_id
-    union all select stretch, quarter_ms, concat('billable_spindle_on.', p.part), null, charged_ms
-    from of_spindle o join parts p on o.part_id = p.part_id
-    union all select stretch, quarter_ms, concat('revolutions.', p.part), null, value
-    from revolutions o join parts p on o.part_id = p.part_id
-    union all select stretch, quarter_ms, concat('spectrum.', p.part), cell, on_ms
-    from of_cell o join parts p on o.part_id = p.part_id where cell is not null
+    select
+        stretch, quarter_ms, c.code, cast(null as bigint) as cell,
+        case c.code
+            when 'unknown' then unknown_ms
+            when 'power_on' then power_on
+            when 'billable_power_on' then billable_power_on
+            when 'program_run' then program_run
+            when 'billable_program_run' then billable_program_run
+            when 'auto_run' then auto_run
+            when 'billable_auto_run' then billable_auto_run
+            when 'cutting' then cutting
+            when 'billable_cutting' then billable_cutting
+            when 'spindle_on' then spindle_on
+            when 'billable_spindle_on' then billable_spindle_on
+            when 'item_executing' then item_executing
+            when 'billable_item_executing' then billable_item_executing
+            when 'warm_up' then warm_up
+            when 'dry_run' then dry_run
+            when 'maintenance' then maintenance
+            when 'starts' then starts
+        end as value
+    from of_machine cross join machine_codes c
+    union all
+    select
+        stretch, quarter_ms, concat(c.code, '.', p.part), case when c.code = 'spectrum' then cell end,
+        case
+            when c.code = 'spectrum' then case when cell is not null then cell_ms end
+            when place > 1 then null
+            when c.code = 'spindle_on' then on_ms
+            when c.code = 'billable_spindle_on' then charged_ms
+            else o.value
+        end
+    from revolutions o join parts p on o.part_id = p.part_id cross join spindle_codes c
     union all select t.stretch, t.quarter_ms, concat('travel.', n.part), null, sum(t.value)
     from travel t join named n on t.id = n.id group by t.stretch, t.quarter_ms, n.part
     union all select t.stretch, t.quarter_ms, n.signal, null, sum(greatest(t.grown, 0))

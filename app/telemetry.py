@@ -15,7 +15,7 @@ from metering.store import MeteringStore
 from metering.telemetry.cluster import share_out
 from metering.telemetry.compare import Comparison, compare
 from metering.telemetry.embedded import Embedded
-from metering.telemetry.rollup import Key, plan, roll_up
+from metering.telemetry.rollup import MAX_ROWS_SHARED, Key, plan, roll_up
 from metering.telemetry.shelf import Shelf
 from metering.telemetry.store import Completeness, TelemetryStore
 from metering.telemetry.stretch import Stored
@@ -86,6 +86,6 @@ def rolled_up(one: Kept, period: Period, *, shelf: Shelf, engine: str) -> Rolled
         # Imported here: one machine does without the cluster's client.
         from metering.telemetry.spark import Spark
 
-        work = list(plan(shelf, one.machine_id, one.segments, from_ms, until_ms, by_day=True))
+        work = list(plan(shelf, one.machine_id, one.segments, from_ms, until_ms, by_day=True, max_rows=MAX_ROWS_SHARED))
         grown = share_out(work, [(url, partial(Spark, url)) for url in urls]).grown
     return RolledUp(grown, compare(grown, one.usage, one.segments))

@@ -26,6 +26,8 @@ COVERED = frozenset(
 """Names of the registers (and the load spectrum) that the roll-up gives; about others it says nothing."""
 MAX_ROWS = 5_000_000
 """Observations that an engine is given at once: about 2 GiB of memory."""
+MAX_ROWS_SHARED = 1_000_000
+"""The same for a server of a cluster: Sail, which spills neither windows nor joins, takes 1.3 GiB for so many."""
 _DAY_MS = 86_400_000
 
 Key: TypeAlias = tuple[str, int, str, int | None]

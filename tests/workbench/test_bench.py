@@ -151,7 +151,7 @@ def test_a_month_by_day_is_what_the_readings_say(services: list[Service]) -> Non
 
 def test_rollup_measures_equal_results_and_only_it_takes_a_size() -> None:
     """Small: that all sides give the same is checked within; the figures mean nothing here."""
-    measured = rollup.run(2, 20_000)
+    measured = list(rollup.run(2, 20_000))
     assert [row.name for row in measured][:2] == ["rollup", "rollup, pandas"]
     assert all(row.ours > 0 and row.limit > 0 for row in measured)
     app = typer.Typer()

@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +15,7 @@ from metering.telemetry.spark import Spark
 from workbench.bench import row
 from workbench.bench.rollup_pandas import roll_up_by_pandas
 from workbench.bench.row import Better
-from workbench.bench.spark_servers import available, spark_servers
+from workbench.bench.spark_servers import MEMORY_MIB, available, spark_servers
 from workbench.bench.telemetry_data import Telemetry, write_telemetry
 
 DEFAULT_ROWS = 2_500_000
@@ -28,22 +28,21 @@ class NotTheSame(AssertionError):
     """Two sides of the benchmark give different results: no figure of it counts."""
 
 
-def run(runs: int, rows: int = DEFAULT_ROWS) -> list[row.Row]:
-    """The rows of `spindleshare bench rollup`."""
+def run(runs: int, rows: int = DEFAULT_ROWS) -> Iterator[row.Row]:
+    """The rows of `spindleshare bench rollup`, each as soon as it is measured."""
     with tempfile.TemporaryDirectory(prefix="spindleshare-bench-") as folder:
         data = write_telemetry(Path(folder), rows=rows, seed=1)
         ours = Embedded(memory_mib=_MEMORY_MIB).run
         by_hand = Embedded(memory_mib=_MEMORY_MIB, sql=_BY_HAND).run
         _check_same(data, ours, by_hand, roll_up_by_pandas)
-        measured = [
-            _row("rollup", data, ours, by_hand, _GOAL_BY_HAND, runs, "the same by hand for this data and engine"),
-            _row("rollup, pandas", data, ours, roll_up_by_pandas, _GOAL_PANDAS, runs, "the same in plain pandas"),
-        ]
-        if not available():
+        against = "the same by hand for this data and engine"
+        yield _row("rollup", data, ours, by_hand, _GOAL_BY_HAND, runs, against)
+        yield _row("rollup, pandas", data, ours, roll_up_by_pandas, _GOAL_PANDAS, runs, "the same in plain pandas")
+        if available():
+            with spark_servers(2) as urls:
+                yield _cluster_row(data, urls, ours, runs)
+        else:
             print("the cluster is not measured: pysail is not installed", file=sys.stderr)
-            return measured
-        with spark_servers(2) as urls:
-            return [*measured, _cluster_row(data, urls, ours, runs)]
 
 
 def _row(
@@ -97,8 +96,9 @@ def _cluster_row(data: Telemetry, urls: Sequence[str], embedded: Callable[[Batch
         goal=_GOAL_CLUSTER,
         better=Better.LOWER,
         runs=runs,
-        how=f"ours: rollup.sql on {len(urls)} Spark Connect servers (Sail) as processes, machines shared out over "
-        "them; limit: the same text embedded in this process. On one machine the servers share its cores",
+        how=f"ours: rollup.sql on {len(urls)} Spark Connect servers (Sail, {MEMORY_MIB} MiB each) as processes, "
+        "machines shared out over them; limit: the same text embedded in this process. On one machine the servers "
+        "share its cores",
     )
 
 

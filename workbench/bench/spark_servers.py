@@ -1,6 +1,7 @@
 """Spark Connect servers (Sail) as processes of their own, for benchmarks of the cluster."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +13,12 @@ from workbench.demo.processes import free_port
 
 _SAIL = Path(sys.executable).with_name("sail")
 _START_SECONDS = 60
+MEMORY_MIB = 3072
+"""What a server may use for a query; one that needs more ends with an error, where it took the whole machine's."""
+_BOUNDED = {
+    "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
+    "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(MEMORY_MIB << 20),
+}
 
 
 class ServersMissing(Exception):
@@ -32,7 +39,8 @@ def spark_servers(count: int) -> Iterator[list[str]]:
         for _ in range(count):
             ports.append(free_port())
             command = [str(_SAIL), "spark", "server", "--port", str(ports[-1])]
-            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            silent = subprocess.DEVNULL
+            started.append(subprocess.Popen(command, env=os.environ | _BOUNDED, stdout=silent, stderr=silent))
         for port in ports:
             _wait_for(port)
         yield [f"sc://127.0.0.1:{port}" for port in ports]

@@ -9,13 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from metering.telemetry import parquet
-from metering.telemetry.rollup import Batch
+from metering.telemetry.rollup import MAX_ROWS_SHARED, Batch
 from metering.telemetry.stretch import Stretch
 
 _BEGIN_MS = 1_772_438_400_000  # 2026-03-02 08:00 UTC
 SILENCE_MS = 30_000
 _PER_SEGMENT = 250_000
-ROWS_PER_METER = 2_500_000
 _SPINDLES, _AXES = ("S1", "S2"), ("X", "Y", "Z")
 _MODES, _EXECUTIONS = ("automatic", "mdi", "manual"), ("active", "ready", "feed_hold", "stopped")
 
@@ -47,8 +46,8 @@ def write_telemetry(folder: Path, *, rows: int, seed: int) -> Telemetry:
 
 def _shares(rows: int) -> Iterator[int]:
     while rows > 0:
-        yield min(rows, ROWS_PER_METER)
-        rows -= ROWS_PER_METER
+        yield min(rows, MAX_ROWS_SHARED)
+        rows -= MAX_ROWS_SHARED
 
 
 def _segments(meter: str, count: int, dice: np.random.Generator) -> Iterator[tuple[int, pa.Table]]:

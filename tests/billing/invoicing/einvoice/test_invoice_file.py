@@ -86,6 +86,8 @@ def test_currencies_keep_their_places() -> None:
     assert "BR-DEC-23" in rules(dinar, Format.UBL)
 
 
+_ALLOWED = {"reason": "Rebate", "vat": {"category": "S", "rate": "19"}}
+_DEBIT = {"code": "59", "mandate": "M-1", "creditor_id": "DE98ZZZ", "debited_account": "DE89370400440532013000"}
 NATIONAL = [
     ("PEPPOL-EN16931-R002", Format.PEPPOL, "buyer.address.country", "FR"),
     ("PEPPOL-EN16931-R003", Format.PEPPOL, "buyer_reference", None),
@@ -97,10 +99,35 @@ NATIONAL = [
     ("PEPPOL-EN16931-R061", Format.PEPPOL, "payment", {"code": "49"}),
     ("PEPPOL-EN16931-R110", Format.PEPPOL, "lines.0.period", {"first": "2026-04-30"}),
     ("PEPPOL-EN16931-P0104", Format.PEPPOL, "vat", [{"category": "S", "rate": "19", "reason_code": "VATEX-EU-G"}]),
+    ("PEPPOL-EN16931-R005", Format.PEPPOL, "vat_currency", "EUR"),
+    ("PEPPOL-EN16931-R020", Format.PEPPOL, "seller.electronic_address", None),
+    (
+        "PEPPOL-EN16931-R040",
+        Format.PEPPOL,
+        "allowances.0",
+        {**_ALLOWED, "amount": "5.00", "base": "100", "percent": "4"},
+    ),
+    ("PEPPOL-EN16931-R041", Format.PEPPOL, "allowances.0.percent", "3"),
+    ("PEPPOL-EN16931-R111", Format.PEPPOL, "lines.0.period", {"last": "2026-06-01"}),
+    ("PEPPOL-EN16931-R120", Format.PEPPOL, "lines.0.net", "6970.80"),
+    ("PEPPOL-EN16931-R121", Format.PEPPOL, "lines.0.price_base", "-1"),
     ("DE-R-002", Format.PEPPOL, "seller.contact", None),
     ("BR-DE-1", Format.XRECHNUNG, "payment", None),
     ("BR-DE-2", Format.XRECHNUNG, "seller.contact", None),
     ("BR-DE-3", Format.XRECHNUNG, "seller.address.city", None),
+    ("BR-DE-4", Format.XRECHNUNG, "seller.address.postcode", None),
+    ("BR-DE-5", Format.XRECHNUNG, "seller.contact.name", None),
+    ("BR-DE-7", Format.XRECHNUNG, "seller.contact.email", None),
+    ("BR-DE-8", Format.XRECHNUNG, "buyer.address.city", None),
+    ("BR-DE-11", Format.XRECHNUNG, "delivery", {"address": {"country": "DE", "city": "Aalen"}}),
+    ("BR-DE-16", Format.XRECHNUNG, "seller.vat_id", None),
+    ("BR-DE-18", Format.XRECHNUNG, "cash_discounts", [{"days": 7, "percent": "2.125"}]),
+    ("BR-DE-20", Format.XRECHNUNG, "payment", {**_DEBIT, "debited_account": "DE00"}),
+    ("BR-DE-24", Format.XRECHNUNG, "payment.code", "48"),
+    ("BR-DE-27", Format.XRECHNUNG, "seller.contact.phone", "12"),
+    ("BR-DE-30", Format.XRECHNUNG, "payment", {**_DEBIT, "creditor_id": ""}),
+    ("BR-DE-31", Format.XRECHNUNG, "payment", {**_DEBIT, "debited_account": ""}),
+    ("BR-TMP-2", Format.XRECHNUNG, "documents.0.url", "evidence.zip"),
     ("BR-DE-6", Format.XRECHNUNG, "seller.contact.phone", None),
     ("BR-DE-9", Format.XRECHNUNG, "buyer.address.postcode", None),
     ("BR-DE-10", Format.XRECHNUNG, "delivery", {"address": {"country": "DE", "postcode": "1"}}),
@@ -119,6 +146,12 @@ def test_national_rules_by_id(rule: str, wanted: Format, path: str, value: Any) 
     document = {**example(), "notes": ["one", "two"]}
     assert rules(document, wanted, warnings=True) == set()
     assert rule in rules(at(document, path, value), wanted, warnings=True)
+
+
+def test_corrected_invoices_travel_between_german_parties_only() -> None:
+    document = at(at(example(), "type", "384"), "preceding", [{"number": "LS1"}])
+    assert rules(document, Format.PEPPOL, warnings=True) == set()
+    assert rules(at(document, "buyer.address.country", "FR"), Format.PEPPOL) == {"PEPPOL-EN16931-P0112"}
 
 
 def test_identifiers_with_check_digits() -> None:

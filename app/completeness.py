@@ -20,15 +20,18 @@ from metering.store import MeteringStore
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking that has a share in a balance: whose it is, its slot, the stretch that it answers for, and how its
-    session was cut: by signed readings at begin and end, or by the service."""
+    """A booking that has a share in a balance: whose it is, its slot, the stretch that it answers for and the part of
+    that in the meter's time (`here`), and how its session was cut: by signed readings at begin and end, or by the
+    service. `parted`: another meter counted a part of its use."""
 
     id: UUID
     lease_id: UUID
     lessee: str
     slot: Period
     billed: Period
+    here: Period
     cutting: Cutting | None
+    parted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def _of_meter(
     rest = [row for row in (*use.outside, *use.idle) if row.meter == meter.serial]
     shares = [*map(_booked_share, used), *explain(rest, declared)]
     opening, closing = CompletenessStore(session).bounds(meter.id, period)
-    bookings = dict(_bookings(session, meter, period, used))
+    parted = {entry.booking.id for entry in use.bookings if any(row.meter != meter.serial for row in entry.usage)}
+    bookings = dict(_bookings(session, meter, period, used, parted))
     return MeterBalance(meter, balance(meter.serial, period, opening, closing, shares), bookings)
 
 
@@ -109,10 +113,25 @@ def _booked_share(entry: Attributed) -> Share:
     return whole
 
 
-def _bookings(session: Session, meter: Meter, period: Period, used: list[Attributed]) -> Iterator[tuple[str, Booked]]:
+def _bookings(
+    session: Session, meter: Meter, period: Period, used: list[Attributed], parted: set[UUID]
+) -> Iterator[tuple[str, Booked]]:
     parties = PartyStore(session)
     cuttings = {each.session.id: each.cutting for each in MeteringStore(session).sessions(meter.id, period)}
     for entry in used:
         booking = entry.booking
         lessee, key = parties.organisation(booking.lessee_id).name, str(booking.id)
-        yield key, Booked(booking.id, booking.lease_id, lessee, booking.slot, entry.billed, cuttings.get(key))
+        here = entry.billed.intersection(period) or entry.billed
+        yield (
+            key,
+            Booked(
+                id=booking.id,
+                lease_id=booking.lease_id,
+                lessee=lessee,
+                slot=booking.slot,
+                billed=entry.billed,
+                here=here if booking.id in parted else entry.billed,
+                cutting=cuttings.get(key),
+                parted=booking.id in parted,
+            ),
+        )

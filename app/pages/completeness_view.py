@@ -151,9 +151,11 @@ def _bound(bound: Bound | None, zone: str) -> BoundView | None:
 
 def _booking(share: Share, booked: Booked, columns: Sequence[tuple[str, str]], zone: str) -> StretchRow:
     over = booked.billed.start < booked.slot.start or booked.billed.end > booked.slot.end
-    session = _CUTTINGS.get(booked.cutting) if booked.cutting else None
-    marks = (*((session,) if session else ()), *((State("beyond its slot", "warn"),) if over else ()))
-    return _row(share, booked.lessee, booked.billed, columns, zone, marks)
+    # Of a session over a change of meters, neither meter has both ends.
+    session = _CUTTINGS.get(booked.cutting) if booked.cutting and not booked.parted else None
+    parted = (State("over a change of meters"),) if booked.parted else ()
+    marks = (*((session,) if session else ()), *parted, *((State("beyond its slot", "warn"),) if over else ()))
+    return _row(share, booked.lessee, booked.here, columns, zone, marks)
 
 
 def _groups(shares: Iterable[Share], columns: Sequence[tuple[str, str]], zone: str) -> Iterator[Group]:

@@ -65,6 +65,7 @@ class LeasePage:
     ends: str
     state: State
     can_swap: bool
+    has_others: bool
     places: tuple[PlaceRow, ...]
     bookings: tuple[SlotRow, ...]
     earlier: int
@@ -169,6 +170,7 @@ def _page(session: Session, lease: Lease) -> LeasePage:
         ends=minute(lease.ends, zone) if lease.ends else "",
         state=State("ended") if has_ended else State("running", "good"),
         can_swap=not has_ended,
+        has_others=bool(_others(session, lease)),
         places=tuple(
             PlaceRow(names[place.machine_id], place.meter_serial, minute(place.since, zone), place.reason)
             for place in places

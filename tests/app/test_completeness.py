@@ -167,6 +167,9 @@ def test_a_booking_that_ran_on_over_a_change_of_meters_answers_for_both(database
     holds(balances)
     assert [one.meter.serial for one in balances.meters] == ["SN-maker", "SN-new"]
     assert balances.meters[0].balance.period.end == MAY.start + 12.5 * _HOUR
+    (first,), (second,) = (list(one.bookings.values()) for one in balances.meters)
+    assert first.here.end == second.billed.start + 2.5 * _HOUR
+    assert (second.here.start, second.parted) == (MAY.start + 12.25 * _HOUR, True)
     spindle = balances.line("spindle_on")
     assert (spindle.booked, spindle.unexplained) == (12 * (QUARTER_MS - 1) + 1_234 + 55, 0)
     assert spindle.opening + spindle.booked == spindle.closing

@@ -45,6 +45,8 @@ class SourceConfig:
     request_seconds: int = 10
     retry_max_seconds: int = 5
     login_retry_seconds: int = 300
+    history: bool = True
+    history_seconds: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,11 @@ def _source(raw: Mapping[str, Any], base: Path) -> SourceConfig | MtConnectConfi
 def _opcua(raw: Mapping[str, Any], base: Path) -> SourceConfig:
     numbers = {"publish_ms", "sampling_ms", "queue"} | {
         f"{name}_seconds"
-        for name in ("tolerance", "contract_tolerance", "silence", "request", "retry_max", "login_retry")
+        for name in ("tolerance", "contract_tolerance", "silence", "request", "retry_max", "login_retry", "history")
     }
     texts = {"profile", "machine", "channel", "server_fingerprint", "security_policy", "user"}
     paths = {"password_file", "user_certificate", "user_key", "trust_folder"}
-    _only(raw, {"endpoint"} | numbers | texts | paths, "source.")
+    _only(raw, {"endpoint", "history"} | numbers | texts | paths, "source.")
     endpoint = _get(raw, "source.endpoint", str)
     if not endpoint.startswith("opc.tcp://"):
         raise BadConfig(f"source.endpoint {endpoint!r} must begin with opc.tcp://, such as opc.tcp://10.0.0.5:4840")
@@ -150,7 +152,7 @@ def _opcua(raw: Mapping[str, Any], base: Path) -> SourceConfig:
     given |= {name: base / text for name in paths & raw.keys() if (text := _get(raw, f"source.{name}", str))}
     if "profile" in given and given["profile"].endswith(".toml"):
         given["profile"] = str(base / given["profile"])
-    source = SourceConfig(endpoint=endpoint, **given)
+    source = SourceConfig(endpoint=endpoint, history=_flag(raw, "source.history", default=True), **given)
     _check_login(source)
     return source
 
@@ -248,8 +250,8 @@ def _get(table: Mapping[str, Any], name: str, kind: type[str], default: str | No
     return value
 
 
-def _flag(table: Mapping[str, Any], name: str) -> bool:
-    value = table.get(name.rpartition(".")[2], False)
+def _flag(table: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+    value = table.get(name.rpartition(".")[2], default)
     if not isinstance(value, bool):
         raise BadConfig(f"{name} must be true or false, not {value!r}")
     return value

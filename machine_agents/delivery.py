@@ -1,11 +1,38 @@
 """What a source hands over at once, and what the one who takes it promises: stored durably, or refused whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from machine_agents.observation import Observation
+from metering.period import Period
+
+Moment: TypeAlias = tuple[datetime, tuple[int | str | bool | None, ...]]
+"""A source time, and the value or values that a signal had then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What has been taken so far. `until`: the last moment that anything is known of; `last`: each signal's newest."""
+
+    until: datetime
+    last: Mapping[str, Moment]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was missed and then read from the source's own history.
+
+    `observations` are those of `period`; they begin where a signal was left and end it (None) where history does, for
+    the signals that are `told`: no other end is set to them. `joined`: those that the delivery's own observations go on
+    with, without a break.
+    """
+
+    period: Period
+    observations: Sequence[Observation]
+    told: frozenset[str]
+    joined: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +43,7 @@ class Delivery:
     cannot be said yet. `state` is the source's own text, from which it goes on after a break or a restart; nobody else
     reads it. `signals` are those that the source gives. `lost` names the signals of which values before these may have
     been lost: they are not known since the heartbeat before. `fresh`: nothing connects this with what came before, so
-    all are.
+    all are. `history` holds what could be read of it afterwards; alone, it is a part of a longer stretch.
     """
 
     observations: Sequence[Observation]
@@ -25,6 +52,12 @@ class Delivery:
     signals: tuple[str, ...]
     lost: frozenset[str] = field(default_factory=frozenset)
     fresh: bool = False
+    history: History | None = None
+
+    @property
+    def past(self) -> bool:
+        """Whether all of it is from history: it tells nothing of the machine's present."""
+        return self.history is not None and not self.observations
 
 
 class NotStored(Exception):
@@ -45,6 +78,9 @@ class Sink(Protocol):
 
     def remembered(self) -> str:
         """The state kept last, as the source wrote it; empty before the first."""
+
+    def known(self) -> Known | None:
+        """What has been taken so far; None before the first delivery."""
 
 
 class Source(Protocol):

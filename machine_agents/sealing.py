@@ -8,11 +8,12 @@ from machine_agents.accrual import AccrualState, Cut, fold, snapshot
 from machine_agents.clock_watch import ClockWatch
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
-from machine_agents.delivery import Delivery
+from machine_agents.delivery import Delivery, Known
 from machine_agents.host import Host
-from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
+from machine_agents.missed import after_loss, first_heartbeat, known_of
+from machine_agents.observation import REPLAYED, Observation
 from machine_agents.observation_log import ObservationLog
-from machine_agents.shortfall import last_known, may_lose
+from machine_agents.recovered import Recovered
 from machine_agents.source_time import from_ms, to_ms
 from machine_agents.spool import Spool, Tail
 from metering.ocmf import PrivateKey, PublicKey, Sealed, seal
@@ -24,10 +25,10 @@ TELEMETRY = "telemetry"
 """The name under which the spool keeps how far the raw observations are numbered."""
 _SOURCE = "source"  # the name under which the spool keeps the source's own state
 _CLOCKS = "clocks"
+_HISTORY = "from history"
 _PLAN = "cut plan"
 _READINGS_A_RECORD = 100
 _ENDS = {Reason.END, Reason.POWER_FAIL}
-_NEXT = timedelta(microseconds=1)
 """So much later, values that a new subscription begins with are no repetition, also where the source's time stands
 still or was set back; it is less than the registers count in."""
 _LIVE_AFTER = timedelta(seconds=5)
@@ -76,6 +77,8 @@ class Meter:
             if sealed:
                 self._clocks.told()
             kept = {_SOURCE: delivery.state, _CLOCKS: self._clocks.to_json()}
+            if sealed or delivery.history is not None:
+                kept[_HISTORY] = self._recovered.to_json()
             if self._state is not None:
                 kept["accrual"] = self._state.to_json()
             if self._log is not None:
@@ -93,6 +96,9 @@ class Meter:
 
     def remembered(self) -> str:
         return self._spool.kept(_SOURCE) or ""
+
+    def known(self) -> Known | None:
+        return known_of(self._state) if self._state else None
 
     @property
     def plan(self) -> Plan:
@@ -124,6 +130,7 @@ class Meter:
     def _load(self) -> None:
         limit_ms = 1000 * self._config.clock_limit_seconds
         self._clocks = ClockWatch(self._host, limit_ms=limit_ms, text=self._spool.kept(_CLOCKS))
+        self._recovered = Recovered(self._spool.kept(_HISTORY))
         text = self._spool.kept("accrual")
         self._state = AccrualState.from_json(text) if text else None
         plan = self._spool.kept(_PLAN)
@@ -140,27 +147,24 @@ class Meter:
         told = [seen.value is True for seen in delivery.observations if seen.signal == REPLAYED]
         replayed = told[-1] if told else state is not None and state.replayed
         stamps = sorted(seen.source_time for seen in delivery.observations)
-        ahead_ms = self._clocks.look(delivery.heartbeat, replayed=replayed, stamps=stamps)
+        beat = None if delivery.past else delivery.heartbeat  # what is read afterwards is no clock's time
+        ahead_ms = self._clocks.look(beat, replayed=replayed, stamps=stamps)
         return ahead_ms if state is not None else 0
 
     def _fold(self, delivery: Delivery, doubted_ms: int) -> list[Cut]:
-        observations: Sequence[Observation] = delivery.observations
         cuts: list[Cut] = []
-        if delivery.fresh and (first := _first_heartbeat(observations)) is not None:
-            begin = first if self._state is None else max(first, last_known(self._state) + _NEXT)
-            observations = [_not_before(begin, seen) for seen in observations]
-            if self._state is None:
-                self._state = AccrualState.begin(first, delivery.signals)
-                self._follow_plan()
-                cuts.append(self._first_cut(observations))
+        first = first_heartbeat(delivery.observations) if delivery.fresh else None
+        if first is not None and self._state is None:
+            self._state = AccrualState.begin(first, delivery.signals)
+            self._follow_plan()
+            cuts.append(self._first_cut(delivery.observations))
         if self._state is None:
             raise ValueError("the first delivery must be fresh and hold a heartbeat")
-        # A new subscription may lack signals that the one before gave: what they said last holds no more.
-        lost = frozenset(delivery.signals) | self._state.values.keys() if delivery.fresh else delivery.lost
-        if lost and cuts == []:
-            observations = [*may_lose(self._state, lost), *observations]
+        observations = after_loss(self._state, delivery, first, begun=bool(cuts))
+        if delivery.history is not None:
+            self._recovered.add(delivery.history.period)
         cuts += self._folded(self._state, observations, delivery.heartbeat, doubted_ms)
-        if delivery.heartbeat is not None:
+        if delivery.heartbeat is not None and not delivery.past:
             cuts += self._interim(delivery.heartbeat, cuts)
         return cuts
 
@@ -234,6 +238,7 @@ class Meter:
             replayed=cuts[0].replayed,
             readings=readings,
             clocks=clocks,
+            recovered=self._recovered.take(cuts[-1].at),
         )
 
 
@@ -255,13 +260,3 @@ def _records(cuts: Iterable[Cut]) -> Iterator[list[Cut]]:
 def _go_together(one: Cut, following: Cut) -> bool:
     split = one.reason in _ENDS or following.reason is Reason.BEGIN or one.replayed is not following.replayed
     return not split and one.registers.keys() == following.registers.keys()
-
-
-def _first_heartbeat(observations: Iterable[Observation]) -> datetime | None:
-    beats = [seen.value for seen in observations if seen.signal == HEARTBEAT and isinstance(seen.value, int)]
-    return from_ms(min(beats)) if beats else None
-
-
-def _not_before(first: datetime, seen: Observation) -> Observation:
-    """A value found on subscribing counts from the first heartbeat: what was before was not seen."""
-    return seen if seen.source_time >= first else replace(seen, source_time=first)

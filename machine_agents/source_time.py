@@ -19,3 +19,8 @@ def to_ms(moment: datetime) -> int:
 def from_ms(moment: int) -> datetime:
     """UTC time of `moment` milliseconds since 1970."""
     return _EPOCH + timedelta(milliseconds=moment)
+
+
+def from_us(moment: int) -> datetime:
+    """UTC time of `moment` microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=moment)

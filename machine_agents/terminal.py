@@ -47,12 +47,14 @@ def _show_candidates(console: Console, survey: Survey) -> None:
 
 def _show(console: Console, proposal: Proposal) -> None:
     table = Table(title=f"profile {proposal.profile}: {proposal.description}", title_justify="left")
-    for heading in ("signal", "value now", "node's unit", "node"):
+    for heading in ("signal", "value now", "node's unit", "history", "node"):
         table.add_column(heading, overflow="fold")
     for one in proposal.offered:
-        table.add_row(one.signal, "unavailable" if one.value is None else str(one.value), one.unit, one.path)
+        table.add_row(
+            one.signal, "unavailable" if one.value is None else str(one.value), one.unit, _yes(one.history), one.path
+        )
     for signal, why in proposal.missing.items():
-        table.add_row(signal, "missing", "", why, style="red")
+        table.add_row(signal, "missing", "", "", why, style="red")
     console.print(table)
     metered = ", ".join(proposal.metered) if proposal.usable else "nothing"
     console.print(f"can be metered:    {metered}")
@@ -60,6 +62,10 @@ def _show(console: Console, proposal: Proposal) -> None:
         console.print(f"cannot be metered: {what} ({why})")
     for note in (*proposal.notes, *proposal.budget):
         console.print(f"note: {note}")
+
+
+def _yes(what: bool) -> str:
+    return "yes" if what else ""
 
 
 def show_status(facts: Mapping[str, Mapping[str, Any]], health: Health, *, written: datetime, stale: bool) -> None:
@@ -71,6 +77,8 @@ def show_status(facts: Mapping[str, Mapping[str, Any]], health: Health, *, writt
     for finding in health.findings:
         console.print(f"  {finding.state}  {finding.name}: {finding.what}\n    -> {finding.what_to_do}", soft_wrap=True)
     console.print(f"  {_schedule_line(facts.get('schedule', {}))}", soft_wrap=True)
+    if history := facts.get("source", {}).get("history"):
+        console.print(f"  recovered from history: {history}", soft_wrap=True)
     meter = facts.get("meter", {})
     if registers := meter.get("registers"):
         table = Table(title=f"registers at {meter.get('heartbeat', 'no heartbeat yet')}", title_justify="left")

@@ -17,6 +17,7 @@ MAX_VALUE = 2**63 - 1
 MAX_NAME = 120
 MAX_CELLS = 50_000
 MAX_CELL_KEY = 2**17 - 1
+MAX_RECOVERED = 100
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d,\d{3}[+-]\d{4}")
 _CODE = re.compile(r"[a-z_]{1,24}(\.[A-Za-z0-9_]{1,24}){0,2}")
 _HEX = frozenset("0123456789abcdef")
@@ -149,7 +150,7 @@ def _read_flat(spindle: str, flat: list[Any], spectrum: dict[tuple[str, int], in
 
 
 def read_period(start: object, end: object, where: str) -> Period:
-    """A gap's two times."""
+    """A stretch's two times."""
     try:
         return Period(read_time(start, where), read_time(end, where))
     except PeriodError as error:

@@ -9,7 +9,7 @@ from metering.ocmf_fields import FORMAT_VERSION, NumberText, OcmfError
 from metering.reading import Clocks, Record
 
 REQUIRED = {"FV", "GI", "GS", "PG", "MM", "MS", "IS", "IT", "RD", "XP", "XR", "XS", "XT", "XC", "XV"}
-KNOWN = REQUIRED | {"XK", "XL", "XG", "XI"}
+KNOWN = REQUIRED | {"XK", "XL", "XG", "XI", "XH"}
 
 
 def _refuse_number(text: str) -> NoReturn:
@@ -31,6 +31,7 @@ def decode(payload: str) -> Record:
         replayed=body["XR"],
         readings=ocmf_readings.read(body),
         clocks=read_clocks(body["XT"], body.get("XK")),
+        recovered=ocmf_readings.read_recovered(body["XH"]) if "XH" in body else (),
     )
 
 

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, TypeVar
 
 from metering import ocmf_fields as fields
-from metering.ocmf_fields import MAX_READINGS, MAX_REGISTERS, MAX_VALUE, NumberText, OcmfError
+from metering.ocmf_fields import MAX_READINGS, MAX_RECOVERED, MAX_REGISTERS, MAX_VALUE, NumberText, OcmfError
 from metering.ocmf_leading import identified, leading, value_texts
 from metering.period import Period
 from metering.reading import Reason, Status, TimeQuality
@@ -138,6 +138,18 @@ def read_gaps(value: Any, count: int) -> dict[int, Period]:
 def read_sessions(value: Any, count: int) -> dict[int, str]:
     """What XI says of `count` readings, by place."""
     return {place: fields.name(session, "XI") for place, session in _placed(value, count, 2, "XI")}
+
+
+def read_recovered(value: Any) -> tuple[Period, ...]:
+    """What XH says: stretches that were read from the machine's own history, in order."""
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_RECOVERED:
+        raise OcmfError(f"not a list of 1 to {MAX_RECOVERED} stretches", "XH")
+    if not all(isinstance(one, list) and len(one) == 2 for one in value):
+        raise OcmfError("a stretch is not [start, end]", "XH")
+    stretches = tuple(fields.read_period(start, end, "XH") for start, end in value)
+    if any(later.start < one.end for one, later in pairwise(stretches)):
+        raise OcmfError("the stretches are not in order", "XH")
+    return stretches
 
 
 def _placed(value: Any, count: int, size: int, where: str) -> list[list[Any]]:

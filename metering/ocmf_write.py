@@ -1,7 +1,8 @@
 """The payload of a sealed record, written: from a Record to JSON text.
 
 OCMF's fields: FV, GI, GS agent, PG "T<n>", MM machine model, MS meter serial, IS/IT (no user assigned), RD readings,
-one entry each with its leading register. Extension fields: XP, XR, XS, XT, XK, XC, XV, XL, XG, XI (metering/README.md).
+one entry each with its leading register. Extension fields: XP, XR, XS, XT, XK, XC, XV, XL, XG, XI, XH
+(metering/README.md).
 """
 
 import json
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from metering import ocmf_fields as fields
 from metering.ocmf_fields import FORMAT_VERSION, MAX_READINGS, MAX_REGISTERS, OcmfError
 from metering.ocmf_leading import identified, leading, value_texts
+from metering.ocmf_readings import read_recovered
+from metering.period import Period
 from metering.reading import Clocks, Reason, Record
 from metering.reading_columns import ReadingColumns
 
@@ -51,6 +54,8 @@ def encode(record: Record) -> str:
         ]
     if readings.sessions:
         payload["XI"] = [[place, fields.name(session, "XI")] for place, session in readings.sessions.items()]
+    if record.recovered:
+        payload["XH"] = _recovered(record.recovered)
     text = json.dumps(payload, separators=(",", ":"))
     # The entries are put together as text: RV is a number whose zeros at the end say its resolution, which JSON's
     # writer would not keep.
@@ -83,6 +88,12 @@ def _clocks(clocks: Clocks) -> dict[str, object]:
     steps = [clocks.wall_step_ms, clocks.source_step_ms]
     if any(steps):
         told["XK"] = [step for step in steps if fields.number(abs(step), "XK") >= 0]
+    return told
+
+
+def _recovered(stretches: Sequence[Period]) -> list[list[str]]:
+    told = [[fields.time_text(one.start, "XH"), fields.time_text(one.end, "XH")] for one in stretches]
+    read_recovered(told)
     return told
 
 

@@ -83,7 +83,8 @@ class Record:
 
     `pagination` counts a meter's records from 1 without a hole; `previous` is the SHA-256 (hex) of the record before,
     `GENESIS` for the first. `replayed` marks a recording played back instead of a machine at work. All readings hold
-    the same registers.
+    the same registers. `recovered`, in order: stretches before the last reading that were missed, and read from the
+    machine's own history afterwards.
     """
 
     agent: str
@@ -94,6 +95,7 @@ class Record:
     replayed: bool
     readings: Sequence[Reading]
     clocks: Clocks
+    recovered: Sequence[Period] = ()
 
 
 GENESIS = "0" * 64

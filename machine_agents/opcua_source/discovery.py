@@ -59,12 +59,16 @@ MATTERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A signal that the server gives: its node and its present value, exact, as the meter would take it."""
+    """A signal that the server gives: its node and its present value, exact, as the meter would take it.
+
+    `history`: what is missed of it can be read afterwards.
+    """
 
     signal: str
     path: str
     value: int | str | bool | None
     unit: str = ""
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def metered_by(signals: Sequence[str]) -> list[str]:
 
 
 def _proposal(config: SourceConfig, profile: Profile, resolution: Resolution) -> Proposal:
-    offered = [Offered(one.signal, one.path, present(one), one.entry.unit) for one in resolution.found]
+    offered = [Offered(one.signal, one.path, present(one), one.entry.unit, one.history) for one in resolution.found]
     metered = metered_by([one.signal for one in offered])
     return Proposal(
         profile.name,

@@ -13,7 +13,8 @@ from typing import Any
 from asyncua.ua.uaerrors import BadNoSubscription, BadSubscriptionIdInvalid, BadTimeout, BadTooManyPublishRequests
 
 from machine_agents.config import SourceConfig
-from machine_agents.delivery import Sink
+from machine_agents.delivery import History, Sink
+from machine_agents.opcua_source.catch_up import CatchUp, Missed
 from machine_agents.opcua_source.inbox import Inbox
 from machine_agents.opcua_source.nodes import Resolution
 from machine_agents.opcua_source.notification import Message, Published
@@ -42,8 +43,12 @@ class Engine:
         sink: Sink,
         status: Status,
         *,
+        history: bool,
         monotonic: Callable[[], float],
     ) -> None:
+        """`history`: whether what was missed is read from the server's history."""
+        self._read_history = history
+        self.reading_history = False  # at the end: the connection failed while it read
         self._link, self._config, self._profile, self._resolution = link, config, profile, resolution
         self._sink, self._status, self._monotonic = sink, status, monotonic
         self._subscription = Subscription(link, config)
@@ -99,7 +104,10 @@ class Engine:
         if old.subscription:
             await self._subscription.delete(old.subscription)
             self._status.count("source", "gaps", 0 if old.fresh else 1)
-        base = replace(old, profile=self._resolution.digest, server=self._link.server)
+        same = (old.profile, old.server) == (self._resolution.digest, self._link.server)
+        # A subscription of which nothing was stored connects no further than the one before it did.
+        connected = same and (old.connected or not old.fresh)
+        base = replace(old, profile=self._resolution.digest, server=self._link.server, connected=connected)
         state = await self._subscription.create(
             self._resolution.found, base, self._remember, timestamp_trigger=self._profile.timestamp_trigger
         )
@@ -168,17 +176,15 @@ class Engine:
             await self._take_keep_alive(answer.message.sequence)
         else:
             await self._take_message(answer.message)
-        if answer.more:
-            inbox.deliver_if_full()
-        else:
-            inbox.deliver(complete=True)
+        if not answer.more or inbox.full:
+            await self._deliver(complete=not answer.more)
         if inbox.closed:
             raise Vanished(f"the server closed the subscription: {inbox.closed}")
 
     async def _take_message(self, message: Message) -> None:
         if self._inbox.is_new(message.sequence):
             await self._republish_until(message.sequence)
-            self._inbox.add(message)
+            await self._add(message)
 
     async def _take_keep_alive(self, upcoming: int) -> None:
         """Nothing to send. `upcoming` is the next message's number, so what is missing before it shows."""
@@ -205,12 +211,47 @@ class Engine:
         while end is None or is_before(inbox.next, end):
             message = await self._subscription.republish(inbox.state.subscription, inbox.next)
             if message is not None:
-                inbox.add(message)
-                inbox.deliver_if_full()
+                await self._add(message)
+                if inbox.full:
+                    await self._deliver(complete=False)
             elif end is None:
                 return
             else:
                 inbox.lose()
+
+    async def _add(self, message: Message) -> None:
+        """Take the next message; what came after an earlier loss is stored first, together with what history tells."""
+        if not self._inbox.state.fresh and self._inbox.missed() is not None:
+            await self._deliver(complete=False)
+        self._inbox.add(message)
+
+    async def _deliver(self, *, complete: bool) -> None:
+        missed = self._inbox.missed()
+        history = None if missed is None else await self._history_of(missed)
+        self._inbox.deliver(complete=complete, history=history)
+
+    async def _history_of(self, missed: Missed) -> History | None:
+        """What the server's history tells of a loss; meanwhile it keeps what happens, for as long as it tolerates."""
+        known = self._sink.known() if self._read_history else None
+        if known is None:
+            return None
+        tolerance = self._inbox.state.granted.get("outage_tolerance_seconds", 0)
+        # A server with a short queue loses more meanwhile: that is read as well, once the next values tell of it.
+        seconds = min(float(self._config.history_seconds), max(tolerance / 2, self._config.request_seconds))
+        self.reading_history = True
+        one = CatchUp(
+            self._link,
+            self._config,
+            self._resolution,
+            self._sink,
+            self._status,
+            seconds=seconds,
+            monotonic=self._monotonic,
+        )
+        history = await one.run(missed, known)
+        self.reading_history = False
+        self._heard = self._monotonic()  # nothing was listened to meanwhile
+        return history
 
     async def _drop_pending(self) -> None:
         for task in self._pending:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from asyncua import ua
 
-from machine_agents.delivery import Delivery, Sink
-from machine_agents.observation import Observation
+from machine_agents.delivery import Delivery, History, Moment, Sink
+from machine_agents.observation import HEARTBEAT, Observation
+from machine_agents.opcua_source.catch_up import Missed
 from machine_agents.opcua_source.decode import Decoder
 from machine_agents.opcua_source.notification import Message
 from machine_agents.opcua_source.state import SubscriptionState
@@ -93,10 +94,22 @@ class Inbox:
         self._begin_after_loss(frozenset(self.state.signals) - {""})
         self._last = self.next
 
-    def deliver(self, *, complete: bool) -> None:
+    def missed(self) -> Missed | None:
+        """The loss that what waits comes after; None when there is none, or nothing to be had of it."""
+        group, state = self._group, self.state
+        known = tuple(signal for signal in state.signals if signal)
+        if group.lost and group.sequences:
+            return Missed(group.lost, known, _first_seen(group.observations))
+        if not state.fresh or not state.connected or not group.sequences or self._heartbeat is None:
+            return None
+        first = min(int(one.value or 0) for one in group.observations if one.signal == HEARTBEAT and one.value)
+        return Missed(frozenset(known), known, _first_seen(group.observations), from_ms(first), state.to_text())
+
+    def deliver(self, *, complete: bool, history: History | None = None) -> None:
         """Store what has come, then acknowledge it. A new subscription begins with its first heartbeat.
 
-        `complete`: the server has nothing more to send now, so everything up to the heartbeat has come.
+        `complete`: the server has nothing more to send now, so everything up to the heartbeat has come. `history`: what
+        could be read of what was `missed`.
         """
         group, state = self._group, self.state
         if not group.sequences or (state.fresh and self._heartbeat is None):
@@ -105,16 +118,17 @@ class Inbox:
         stored = replace(state, last_sequence=self._last, ready=True, fresh=False)
         known = tuple(signal for signal in state.signals if signal)
         self._sink.deliver(
-            Delivery(group.observations, heartbeat, stored.to_text(), known, lost=group.lost, fresh=state.fresh)
+            Delivery(group.observations, heartbeat, stored.to_text(), known, group.lost, state.fresh, history)
         )
         self.acknowledge(group.sequences)
         self.delivered += len(group.observations)
         self._status.count("source", "notifications", len(group.observations))
         self.state, self._group = stored, Group()
 
-    def deliver_if_full(self) -> None:
-        if len(self._group.observations) > MOST_AT_ONCE:
-            self.deliver(complete=False)
+    @property
+    def full(self) -> bool:
+        """Whether more waits than should be kept in memory."""
+        return len(self._group.observations) > MOST_AT_ONCE
 
     def take_acks(self) -> list[ua.SubscriptionAcknowledgement]:
         """What the next publish request acknowledges."""
@@ -143,3 +157,13 @@ class Inbox:
             raise Vanished("values were lost before the first heartbeat")
         self.deliver(complete=False)
         self._group.lost |= lost
+
+
+def _first_seen(observations: Iterable[Observation]) -> dict[str, Moment]:
+    """Each signal's first moment, with every value that it had then."""
+    first: dict[str, Moment] = {}
+    for seen in observations:
+        at, values = first.get(seen.signal, (seen.source_time, ()))
+        if seen.source_time == at:
+            first[seen.signal] = (at, (*values, seen.value))
+    return first

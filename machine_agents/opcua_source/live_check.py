@@ -16,6 +16,7 @@ from machine_agents.budget import excess, samples_per_second
 from machine_agents.checks import Check, Verdict, offset
 from machine_agents.config import SourceConfig
 from machine_agents.credentials import BadSecret
+from machine_agents.observation import HEARTBEAT
 from machine_agents.opcua_source.discovery import MATTERS, NEEDS, metered_by, present
 from machine_agents.opcua_source.identity import own_identity
 from machine_agents.opcua_source.login import LoginRefused, read_login
@@ -76,7 +77,8 @@ def _certificate(config: SourceConfig, link: Link, *, kept: bool) -> Check:
 
 async def _live(link: Link, config: SourceConfig, profile: Profile, clock: Callable[[], datetime]) -> list[Check]:
     resolution = await resolve(link.session, profile, config.machine, config.channel)
-    checks = [await _clock(link, clock), *_signals(resolution), _budget(profile, config, resolution)]
+    checks = [await _clock(link, clock), *_signals(resolution), _history(config, resolution)]
+    checks.append(_budget(profile, config, resolution))
     if resolution.has_heartbeat and not excess(profile, config, [one.signal for one in resolution.found]):
         checks.append(await _granted(link, config, profile, resolution))
     return checks
@@ -109,6 +111,21 @@ def _signals(resolution: Resolution) -> list[Check]:
         if what not in metered:
             checks.append(Check("tariffs", Verdict.WARN, f"{what} cannot be metered: {MATTERS[what]}"))
     return checks
+
+
+def _history(config: SourceConfig, resolution: Resolution) -> Check:
+    """Of which signals the server can tell what was missed. It need not: without, a gap is a gap."""
+    if not config.history:
+        return Check("history", Verdict.OK, "not read: source.history is false")
+    has = sorted(one.signal for one in resolution.found if one.history)
+    lacks = sorted(one.signal for one in resolution.found if not one.history and one.signal != HEARTBEAT)
+    if not has:
+        return Check("history", Verdict.OK, "the server keeps none of these nodes: what is missed is a gap")
+    said = f"what is missed can be read afterwards of {', '.join(has)}"
+    if not lacks:
+        return Check("history", Verdict.OK, said)
+    advice = "let the control keep those too: what counts together comes back together"
+    return Check("history", Verdict.WARN, f"{said}; not of {', '.join(lacks)}", advice)
 
 
 def _budget(profile: Profile, config: SourceConfig, resolution: Resolution) -> Check:

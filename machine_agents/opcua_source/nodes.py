@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
@@ -10,6 +10,7 @@ from asyncua.client.ua_session import UaSession
 from machine_agents.observation import HEARTBEAT
 from machine_agents.opcua_source.browser import Browser
 from machine_agents.opcua_source.fitting import Fitted, fit
+from machine_agents.opcua_source.history import is_readable
 from machine_agents.opcua_source.picking import pick_machine
 from machine_agents.opcua_source.trails import Trail, follow, identified
 from machine_agents.profile import CHANNEL, MACHINE, Entry, Profile
@@ -17,7 +18,10 @@ from machine_agents.profile import CHANNEL, MACHINE, Entry, Profile
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A signal and the node that gives it. `entry` is as this node needs it: scaled for the node's own unit."""
+    """A signal and the node that gives it. `entry` is as this node needs it: scaled for the node's own unit.
+
+    `history`: the server keeps one of the node, which the user may read.
+    """
 
     signal: str
     entry: Entry
@@ -25,6 +29,7 @@ class Found:
     path: str
     unit: str = ""
     value: ua.DataValue | None = None
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,9 @@ async def resolve(
         candidates += [(_name(entry.signal, trail.holes), entry, trail) for trail in trails]
     fitted = await fit(browser, [(entry, trail) for _, entry, trail in candidates])
     found = _choose(candidates, fitted, missing)
+    levels = await browser.read([one.node for one in found.values()], ua.AttributeIds.UserAccessLevel)
     return Resolution(
-        list(found.values()),
+        [replace(one, history=is_readable(level)) for one, level in zip(found.values(), levels, strict=True)],
         _reasons(found, missing, browser.notes),
         picked.name,
         _digest(browser, profile, found),

@@ -24,6 +24,7 @@ from machine_agents.status import Status
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_LOGIN_PAUSE_SECONDS = 3_600
 _LOOK_AT_LOGIN_SECONDS = 1.0
+_HISTORY_FAILURES = 3
 _WARN_BEFORE = timedelta(days=60)
 
 
@@ -47,6 +48,7 @@ class OpcUaSource:
         renewed = renew_if_expired(folder, status.now())
         self._identity = own_identity(folder)
         self._silences = 0
+        self._history_failures = 0
         self._login_refusals = 0
         self._pause: float = _FIRST_PAUSE_SECONDS
         self._show_identity(renewed=renewed)
@@ -122,12 +124,18 @@ class OpcUaSource:
                 resolution,
                 self._sink,
                 self._status,
+                # A server that breaks whenever it is asked for history is still metered.
+                history=self._config.history and self._history_failures < _HISTORY_FAILURES,
                 monotonic=self._monotonic,
             )
             try:
                 # Silent again after a resume: the subscription itself is at fault.
                 await engine.run(anew=self._silences > 1)
             finally:
+                if engine.reading_history:
+                    self._history_failures += 1
+                elif engine.delivered:
+                    self._history_failures = 0
                 if engine.delivered:
                     self._pause = _FIRST_PAUSE_SECONDS
                 if engine.alive:

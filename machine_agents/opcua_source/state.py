@@ -13,8 +13,9 @@ class SubscriptionState:
 
     `token` and `nonce` belong to the session, `signals` is the order that client handles count. `last_sequence` is the
     last notification stored. `ready`: the monitored items are known to exist. `fresh`: nothing of this subscription was
-    stored yet, so what lies before its first heartbeat was not seen. `profile` and `server` say what it was made for,
-    `granted` what the server made of our wishes.
+    stored yet, so what lies before its first heartbeat was not seen; `connected`: it is of the same nodes in the same
+    units as what was before, so that the server's history may tell what lies between. `profile` and `server` say what
+    it was made for, `granted` what the server made of our wishes.
     """
 
     token: str = ""
@@ -24,6 +25,7 @@ class SubscriptionState:
     signals: tuple[str, ...] = ()
     ready: bool = False
     fresh: bool = True
+    connected: bool = False
     profile: str = ""
     server: str = ""
     granted: dict[str, Any] = field(default_factory=dict)

@@ -78,6 +78,8 @@ def page(text: str, keys: Keyring) -> Page:
         raise Unusual("XV")
     named, clocks, steps, gaps, sessions = (_decoded(fields, key) for key in ("XC", "XT", "XK", "XG", "XI"))
     ocmf_read.read_clocks(clocks, steps)
+    if (recovered := _decoded(fields, "XH")) is not None:
+        ocmf_readings.read_recovered(recovered)
     codes = ocmf_readings.read_codes(named)
     told = _told(entries, codes)
     shown = b",".join([one.RV for one in entries])

@@ -12,7 +12,7 @@ from asyncua.crypto.permission_rules import User, UserRole
 
 from machine_agents import profile
 from machine_agents.config import SourceConfig
-from machine_agents.delivery import Delivery, NotStored
+from machine_agents.delivery import Delivery, Known, Moment, NotStored
 from machine_agents.observation import Observation
 from machine_agents.opcua_source.identity import own_identity
 from machine_agents.opcua_source.state import SubscriptionState
@@ -145,6 +145,13 @@ class Collector:
 
     def remembered(self) -> str:
         return self.text
+
+    def known(self) -> Known | None:
+        last: dict[str, Moment] = {}
+        for seen in self.observations:
+            if seen.signal not in last or seen.source_time >= last[seen.signal][0]:
+                last[seen.signal] = (seen.source_time, (seen.value,))
+        return Known(max(at for at, _ in last.values()), last) if last else None
 
     @property
     def state(self) -> SubscriptionState:

@@ -45,6 +45,9 @@ class Sink:
     def remembered(self) -> str:
         return self.state
 
+    def known(self) -> None:
+        """Nothing here asks."""
+
     def values(self, signal: str) -> list[Any]:
         return [seen.value for one in self.deliveries for seen in one.observations if seen.signal == signal]
 

@@ -11,13 +11,14 @@ import pytest
 from machine_agents.accrual import Policy
 from machine_agents.config import MeterConfig
 from machine_agents.credentials import Enrolment
-from machine_agents.delivery import Delivery, NotStored
+from machine_agents.delivery import Delivery, History, NotStored
 from machine_agents.host import Host
 from machine_agents.observation import Observation
 from machine_agents.sealing import Meter
 from machine_agents.source_time import to_ms
 from machine_agents.spool import Spool
 from metering.ocmf import new_key, parse
+from metering.period import Period
 from metering.reading import Reading, Reason, TimeQuality
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -151,6 +152,38 @@ def test_a_new_subscription_at_the_same_time_of_the_source_begins_with_its_value
     one.deliver(delivery([seen("axis.X.position", 30, 3)], 4))
     assert (one.registers()["power_on"], one.registers()["unknown"]) == (4 * 60_000, 0)
     assert one.registers()["travel.X"] == 10 + 20
+
+
+def test_what_is_read_from_history_counts_and_the_record_says_so(tmp_path: Path) -> None:
+    """Part by part, each stored; of a signal without a history nothing counts until it is seen again."""
+    one, spool = meter(tmp_path)
+    one.deliver(FIRST)
+    one.deliver(delivery([seen("axis.X.position", 10, 1)], 2))
+    missed = [seen("axis.X.position", 100 * minute, minute) for minute in range(3, 21)]
+    signal = frozenset({"axis.X.position"})
+    part = History(Period(at(2), at(14)), [one for one in missed if one.source_time <= at(14)], signal, signal)
+    one.deliver(Delivery((), at(14), STATE, SIGNALS, lost=frozenset(SIGNALS), history=part))
+    one, spool = killed(one, spool, tmp_path)
+    rest = History(Period(at(14), at(20)), missed[12:], signal, signal)
+    again = delivery([seen("power", True, -300), seen("axis.X.position", 2_000, 20)], 21, fresh=True)
+    one.deliver(replace(again, history=rest))
+    one.deliver(delivery([seen("axis.X.position", 2_010, 22)], 31))
+    registers = readings(spool)[-1].registers
+    assert registers["travel.X"] == 10 + 1990 + 10
+    assert registers["power_on"] == (2 + 9) * 60_000
+    assert registers["unknown"] == 0
+    records = [parse(text).record for text in spool.texts()]
+    assert [stretch for record in records for stretch in record.recovered] == [
+        *(Period(at(2), at(15)), Period(at(15), at(20))),
+    ]
+    assert not one.dropped()["late"]
+
+
+def killed(one: Meter, spool: Spool, folder: Path) -> tuple[Meter, Spool]:
+    """A meter that has only what is on the disk."""
+    del one
+    spool.close()
+    return meter(folder)
 
 
 def test_values_after_the_last_heartbeat_count_up_to_where_the_gap_begins(tmp_path: Path) -> None:

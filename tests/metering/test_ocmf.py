@@ -76,7 +76,17 @@ def records(draw: st.DrawFn) -> Record:
             for index, (reading, row) in enumerate(zip(drawn, rows, strict=True))
         ),
         clocks=draw(clocks),
+        recovered=draw(st.lists(st.integers(1, 10**6), max_size=3).map(stretches)),
     )
+
+
+def stretches(lengths: list[int]) -> tuple[Period, ...]:
+    """One after the other, with or without time between them."""
+    found, end = [], START
+    for length in lengths:
+        begin = end + timedelta(milliseconds=length % 3)
+        found.append(Period(begin, end := begin + timedelta(milliseconds=length)))
+    return tuple(found)
 
 
 def month_record(pagination: int, registers: int = 18) -> Record:
@@ -189,6 +199,9 @@ def test_energy_leads_in_the_public_spelling_with_every_decimal() -> None:
             ocmf.parse(text.replace('"RV":1.000000', f'"RV":{other}'))
 
 
+STRETCH = '["2018-07-24T13:22:04,000+0000","2018-07-24T13:23:04,000+0000"]'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
@@ -223,6 +236,9 @@ def test_energy_leads_in_the_public_spelling_with_every_decimal() -> None:
         ('"XS":1', '"XS":1,"XK":[0,0]', "XK"),
         ('"XS":1', '"XS":1,"XI":[[1,"a"]]', "XI"),
         ('"XS":1', '"XS":1,"XG":[[0,0,0],[0,0,0]]', "XG"),
+        ('"XS":1', '"XS":1,"XH":[]', "XH"),
+        ('"XS":1', '"XS":1,"XH":[["2018-07-24T13:22:04,000+0000"]]', "XH"),
+        ('"XS":1', f'"XS":1,"XH":[{STRETCH},{STRETCH}]', "XH"),
     ],
 )
 def test_a_fault_is_named_with_its_place(old: str, new: str, where: str) -> None:

@@ -91,6 +91,7 @@ def sealed_run(readings: Sequence[Reading], sizes: Sequence[int]) -> list[Sealed
             replayed=len(sealed) % 3 == 2,
             readings=tuple(left[:size]),
             clocks=Clocks(left[0].device_time, 1000, "boot", None if len(sealed) % 2 else -5, len(sealed) % 2 * 7),
+            recovered=[Period(left[0].device_time - timedelta(hours=1), left[0].device_time)] * (len(sealed) % 2),
         )
         sealed.append(ocmf.seal(record, KEY))
         left = left[size:]

@@ -112,7 +112,7 @@ def spoilt(draw: st.DrawFn) -> str:
         elif how == 1 and isinstance(holder, list):
             holder.append(holder[key])
         elif how == 2 and isinstance(holder, dict):
-            holder[draw(st.sampled_from(["XG", "XI", "XK", "XL", "ZZ", "TX", "RI"]))] = draw(st.sampled_from(ODD))
+            holder[draw(st.sampled_from(["XG", "XH", "XI", "XK", "XL", "ZZ", "TX", "RI"]))] = draw(st.sampled_from(ODD))
         else:
             holder[key] = draw(st.sampled_from(ODD))
         return signed(json.dumps(body, separators=(",", ":")).replace("|", "\\u007c"))

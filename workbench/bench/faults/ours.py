@@ -69,6 +69,9 @@ class SpoolSink:
     def remembered(self) -> str:
         return self.spool.kept("source") or ""
 
+    def known(self) -> None:
+        """What is lost stays lost here: the faults are compared by what a subscription brings."""
+
     def stored(self) -> list[tuple[str, int]]:
         """(signal, number) in the order stored, read back from the spool."""
         texts = (self.spool.kept(f"delivery {number:09}") or "[]" for number in range(self._deliveries))

@@ -16,6 +16,7 @@ from litestar.types import ExceptionHandlersMap
 from app.paying import NoCardPayments
 from app.security import NotAllowed, NotSignedIn, maybe_viewer
 from app.wear import UnreadableMoment
+from billing.accounting.journal import TooLong
 from billing.accounting.store import BookedDifferently, PeriodClosed
 from billing.capacity.booking import OffTheGrid
 from billing.capacity.cancel_booking import CannotCancel
@@ -69,6 +70,7 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     BookedDifferently: (409, "Booked differently before", "Reverse the earlier entry first."),
     NotStorable: (422, "Beyond what can be kept", "Check the amounts."),
     CurrencyMismatch: (422, "Two currencies", "Choose an invoice in the currency of the payment."),
+    TooLong: (422, "Too long for a workbook", "Choose fewer days, or CSV."),
     UnknownTransaction: (404, "No such bank line", "Choose one from the list of bank lines."),
     NothingOpen: (409, "Nothing to pay", "The invoice needs no payment; look at how it was settled."),
     PaymentUnderWay: (409, "Payment under way", "Load the invoice's page again in a moment."),

@@ -46,13 +46,24 @@ def periods(
     if schema or example:
         typer.echo(packaged(_ROOM, "schemas" if schema else "examples", "periods"), nl=False)
         return
-    told = {"from": start, "to": end, "unit": unit, "count": count, "anchor": anchor, "zone": zone}
-    told |= {"proration": proration, "billed": billed}
+    told = {"from": start, "to": end, "count": count, "anchor": anchor, "zone": zone}
+    told |= {"unit": _unit(unit), "proration": _word(proration), "billed": _word(billed)}
     lease = {"from": lease_from, "to": lease_to}
     if file is None and (start is None or end is None):
         typer.echo("spindleshare periods: give --from and --to, or a PERIODS.json (see --help, --example)", err=True)
         raise typer.Exit(WRONG_CALL)
     _answer(file, _given(told), _given(lease), as_json=as_json)
+
+
+def _word(option: str | None) -> str | None:
+    """`in advance` and `in-advance` are in_advance: a shell makes people avoid spaces, files name it one way."""
+    return option and "_".join(option.lower().replace("-", " ").split())
+
+
+def _unit(option: str | None) -> str | None:
+    """The same, and `months` is month."""
+    word = _word(option)
+    return word if not word or word == "30_days" else word.removesuffix("s")
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

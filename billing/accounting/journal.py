@@ -34,6 +34,10 @@ class BalancesDiffer(ValueError):
     """Opening balances and entries do not make the closing balances: read all three in one transaction."""
 
 
+class TooLong(ValueError):
+    """A sheet holds a million rows: choose fewer days, or CSV."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
     """The entries of `owner` from `first_day` to `last_day` inclusive, in the ledger's order.

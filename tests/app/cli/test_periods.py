@@ -19,7 +19,21 @@ def test_options_and_a_file_say_the_same_and_options_come_first(tmp_path: Path) 
     file.write_text(run("--example", cwd=tmp_path).stdout, encoding="utf-8")
     by_file = run("p.json", "--json", cwd=tmp_path)
     stretch = ("--from", "2026-01-31", "--to", "2026-07-01", "--lease-from", "2026-02-10", "--lease-to", "2026-06-15")
-    by_options = run(*stretch, "--anchor", "2026-01-31", "--zone", "Europe/Berlin", "--json", cwd=tmp_path)
+    by_options = run(
+        *stretch,
+        "--anchor",
+        "2026-01-31",
+        "--zone",
+        "Europe/Berlin",
+        "--json",
+        "--unit",
+        "months",
+        "--proration",
+        "by-day",
+        "--billed",
+        "in arrears",
+        cwd=tmp_path,
+    )
     assert by_file.stdout == by_options.stdout
     assert len(json.loads(by_file.stdout)["periods"]) == 5
     shown = run("p.json", "--lease-to", "2026-03-01", "--billed", "in_advance", cwd=tmp_path)

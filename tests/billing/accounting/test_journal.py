@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+from billing.accounting import journal_workbook
 from billing.accounting.account import CHART, account
 from billing.accounting.export_journal import export
-from billing.accounting.journal import BalancesDiffer, Format, Journal
+from billing.accounting.journal import BalancesDiffer, Format, Journal, TooLong
 from billing.accounting.journal_rows import pairs
 from billing.accounting.ledger import JournalEntry, Posting, reverse
 from billing.accounting.period_close import Balance
@@ -179,6 +180,10 @@ def test_csv_and_workbook_hold_every_posting_and_no_formula(journal: Journal, tm
     sheet = list(book["Journal"].iter_rows(min_row=2))
     assert len(sheet) == len(lines)
     assert {cell.data_type for row in sheet for cell in row} <= {"s", "inlineStr", "n", "d"}
+    formats = {(row[9].value, row[7].number_format) for row in sheet if row[7].value}
+    assert formats == {("CNY", "#,##0.00"), ("JPY", "#,##0"), ("KWD", "#,##0.000")}
+    in_sheet = [[Decimal(str(cell.value or 0)) for cell in row[7:9]] for row in sheet]
+    assert in_sheet == [[Decimal(line[side] or 0) for side in ("debit", "credit")] for line in lines]
     balances = list(book["Balances"].iter_rows(min_row=2, values_only=True))
     closing = {(str(row[1]).rpartition(".")[2], str(row[3])): Decimal(str(row[7])) for row in balances if row[7]}
     assert closing == ours(journal)
@@ -241,6 +246,12 @@ def test_pairs_make_the_same_sums_as_the_entry(drawn: list[tuple[object, int, st
     assert {key: minor for key, minor in found.items() if minor} == {
         key: minor for key, minor in wanted.items() if minor
     }
+
+
+def test_a_workbook_that_would_lose_rows_is_refused(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_workbook, "_MOST_ROWS", 10)
+    with pytest.raises(TooLong, match="CSV"):
+        export(journal, Format.XLSX)
 
 
 def test_a_journal_that_does_not_add_up_is_refused(journal: Journal) -> None:

@@ -24,7 +24,8 @@ class Period:
             value: datetime = getattr(self, name)
             if value.tzinfo is None:
                 raise PeriodError(f"the {name} {value.isoformat()} has no zone: add an offset such as Z or +08:00")
-            object.__setattr__(self, name, value.astimezone(UTC))
+            if value.tzinfo is not UTC:
+                object.__setattr__(self, name, value.astimezone(UTC))
         if self.end <= self.start:
             raise PeriodError(f"the end {self.end.isoformat()} is not after the start {self.start.isoformat()}")
 

@@ -1,4 +1,4 @@
-"""The statements that every upload runs, given to the driver as they are.
+"""The statements that every upload and every bill runs, given to the driver as they are.
 
 Everything else in the stores is built by SQLAlchemy; here its share would be longer than the database's own.
 """
@@ -78,6 +78,11 @@ SCHEDULE_STANDING = (
 CURRENT_USAGE = (
     f"SELECT starts_at, revision, is_open, {USAGE_FIGURES} FROM usage "
     "WHERE meter_id = %s AND starts_at BETWEEN %s AND %s AND superseded_at IS NULL"
+)
+_USAGE_OF_TIME = f"SELECT {USAGE_FIGURES} FROM usage WHERE meter_id = %s AND starts_at >= %s AND starts_at < %s AND"
+USAGE_NOW = f"{_USAGE_OF_TIME} superseded_at IS NULL ORDER BY starts_at"
+USAGE_KNOWN_AT = (
+    f"{_USAGE_OF_TIME} recorded_at <= %s AND (superseded_at IS NULL OR superseded_at > %s) ORDER BY starts_at"
 )
 _ADD_USAGE = (
     f"INSERT INTO usage (meter_id, owner_id, recorded_at, starts_at, revision, is_open, {USAGE_FIGURES}) VALUES "

@@ -1,17 +1,26 @@
 """Usage by quarter hour, append-only: a complete quarter hour's figures are superseded, never changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from metering.layout import Layout
 from metering.period import QUARTER_HOUR, Period, quarter_start
-from metering.quick import CURRENT_USAGE, GROW_USAGE, SUPERSEDE_USAGE, USAGE_FIGURES, add_usage, array_text, run
+from metering.quick import (
+    CURRENT_USAGE,
+    GROW_USAGE,
+    SUPERSEDE_USAGE,
+    USAGE_FIGURES,
+    USAGE_KNOWN_AT,
+    USAGE_NOW,
+    add_usage,
+    array_text,
+    run,
+)
 from metering.tables import AgentRow, MeterRow, UsageRow
 from metering.usage import Usage
 
@@ -28,17 +37,7 @@ class Current:
 
     def usage(self, layout: Layout, serial: str) -> Usage:
         """The figures as a value; `layout` may be a later one."""
-        start, end, deltas, cells, ms, substitute, unsynchronised, replayed, *evidence = self.figures
-        return Usage(
-            meter=serial,
-            period=Period(start, end),
-            deltas=layout.registers(deltas),
-            spectrum=layout.spectrum(cells, ms),
-            substitute=substitute,
-            replayed=replayed,
-            evidence=(evidence[0], evidence[1]),
-            unsynchronised=unsynchronised,
-        )
+        return _usage(self.figures, layout, serial)
 
 
 _NOTHING = Current(0, False, [])
@@ -52,24 +51,18 @@ class UsageStore:
 
     def usage(self, meter_id: UUID, period: Period, *, known_at: datetime | None = None) -> list[Usage]:
         """The quarter hours that begin in `period`, as known now or as they were known at a past moment."""
-        row = UsageRow
-        begins = (col(row.starts_at) >= period.start, col(row.starts_at) < period.end)
-        known = (
-            [col(row.superseded_at).is_(None)]
-            if known_at is None
-            else [
-                col(row.recorded_at) <= known_at,
-                or_(col(row.superseded_at).is_(None), col(row.superseded_at) > known_at),
-            ]
-        )
-        query = select(row).where(row.meter_id == meter_id, *begins, *known).order_by(col(row.starts_at))
-        rows = self._session.exec(query).all()
+        self._session.flush()
+        bounds = [meter_id, period.start, period.end]
+        if known_at is None:
+            rows = run(self._session, USAGE_NOW, bounds)
+        else:
+            rows = run(self._session, USAGE_KNOWN_AT, [*bounds, known_at, known_at])
         # After the rows: a layout only grows, so the later one fits rows that came in between, an earlier one may not.
         codes, spindles, serial = self._session.exec(
             select(MeterRow.register_codes, MeterRow.spindles, MeterRow.serial).where(MeterRow.id == meter_id)
         ).one()
         layout = Layout(tuple(codes), tuple(spindles))
-        return [usage_of(found, layout, serial) for found in rows]
+        return [_usage(figures, layout, serial) for figures in rows]
 
     def lock_meter(self, meter_id: UUID) -> None:
         """Wait for, and keep out, whoever else stores readings or usage of this meter."""
@@ -113,6 +106,21 @@ class UsageStore:
             add_usage(self._session, fresh)
 
 
+def _usage(figures: Sequence[Any], layout: Layout, serial: str) -> Usage:
+    """The value that figures in the order of USAGE_FIGURES tell."""
+    start, end, deltas, cells, ms, substitute, unsynchronised, replayed, first, last = figures
+    return Usage(
+        meter=serial,
+        period=Period(start, end),
+        deltas=layout.registers(deltas),
+        spectrum=layout.spectrum(cells, ms),
+        substitute=substitute,
+        replayed=replayed,
+        evidence=(first, last),
+        unsynchronised=unsynchronised,
+    )
+
+
 def _figures(usage: Usage, layout: Layout) -> list[Any]:
     """In the order of USAGE_FIGURES."""
     cells, ms = layout.cells(usage.spectrum)
@@ -130,13 +138,4 @@ def _differ(known: list[Any], values: list[Any]) -> bool:
 
 def usage_of(row: UsageRow, layout: Layout, serial: str) -> Usage:
     """The value of a stored row."""
-    return Usage(
-        meter=serial,
-        period=Period(row.from_at, row.until_at),
-        deltas=layout.registers(row.deltas),
-        spectrum=layout.spectrum(row.spectrum_cells, row.spectrum_ms),
-        substitute=row.substitute,
-        replayed=row.replayed,
-        evidence=(row.first_sequence, row.last_sequence),
-        unsynchronised=row.unsynchronised,
-    )
+    return _usage([getattr(row, name) for name in USAGE_FIGURES.split(", ")], layout, serial)

@@ -32,3 +32,10 @@ def is_laid_out(registers: Mapping[str, int], codes: Sequence[str]) -> TypeGuard
     """Whether the values lie in the order of `codes` already."""
     # Not isinstance: of an abstract class it asks far and wide, and this is asked once a reading.
     return type(registers) is Values and registers.codes == codes
+
+
+def columns(registers: Mapping[str, int]) -> tuple[Sequence[str], Sequence[int]]:
+    """Codes and values in one order, without a copy where they lie so already."""
+    if type(registers) is Values:
+        return registers.codes, registers.values_in_order
+    return tuple(registers), tuple(registers.values())

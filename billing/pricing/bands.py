@@ -130,6 +130,14 @@ class BandClock:
         local = moment.astimezone(self._zone)
         return next((band.code for band in self._bands if band.shows(local)), "")
 
+    def only(self, period: Period) -> str | None:
+        """The one band that all of `period` lies in; None where there may be several."""
+        if not self._bands:
+            return ""
+        starts, codes = self._day(period.start.astimezone(self._zone).date())
+        index = bisect_right(starts, period.start) - 1
+        return codes[index] if period.end <= starts[index + 1] else None
+
     def split(self, period: Period) -> list[tuple[str, Period]]:
         """`period` in stretches of one band each, in order."""
         if not self._bands:

@@ -4,12 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from billing.pricing.dimensions import is_dimension, is_register, known
 from billing.pricing.fees import NEEDS_EVIDENCE, EventKind
 from billing.pricing.fields import InvalidInput, Problem, refuse_unless
 from metering.period import Period
+from metering.values import columns
+
+
+@lru_cache(maxsize=1024)
+def _unknown(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The `codes` that are no registers. Kept, because all quarter hours of a meter have the same codes."""
+    return tuple(code for code in codes if not is_register(code) or code.endswith(".*"))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,10 +49,10 @@ class Slice:
     unsynchronised: bool = False
 
     def __post_init__(self) -> None:
+        codes, grown = columns(self.registers)
         problems = [
             Problem(f".registers.{code}", "is no register; see `spindleshare rate --schema usage`")
-            for code in self.registers
-            if not is_register(code) or code.endswith(".*")
+            for code in _unknown(tuple(codes))
         ]
         problems += [
             Problem(f".quantities.{name}", f"is not known; write {known()}")
@@ -56,7 +64,8 @@ class Slice:
             for name in self.quantities
             if name in self.registers
         ]
-        negative = [f".registers.{code}" for code, grown in self.registers.items() if grown < 0]
+        fallen = [code for code, value in zip(codes, grown, strict=True) if value < 0]
+        negative = [f".registers.{code}" for code in fallen]
         negative += [f".quantities.{name}" for name, used in self.quantities.items() if used < 0]
         problems += [Problem(path, "must not be negative: registers only grow") for path in negative]
         if problems:

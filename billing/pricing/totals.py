@@ -4,7 +4,7 @@ Everything stays exact until a component's whole quantity is rounded once, so ne
 a stretch is cut into them can change a bill.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
@@ -17,6 +17,7 @@ from billing.pricing.fields import InvalidInput, Problem
 from billing.pricing.measured import EvidenceRange, Measured, Slice
 from billing.pricing.tariff import TariffVersion
 from metering.register import in_billed_unit
+from metering.values import columns
 from metering.wear import WearModel, wear_hours
 
 K = TypeVar("K")
@@ -35,7 +36,23 @@ class Totals:
     substitute: bool = False
     unsynchronised: bool = False
 
-    def add(self, part: Slice, weight: Fraction | int = 1) -> None:
+    def add_whole(self, parts: Sequence[Slice]) -> None:
+        """Count all of these slices. As `add` of each, but a meter's registers are summed in columns."""
+        by_codes: dict[tuple[str, ...], list[Sequence[int]]] = {}
+        for part in parts:
+            codes, grown = columns(part.registers)
+            by_codes.setdefault(tuple(codes), []).append(grown)
+            if part.spectrum:
+                _grow(self.spectrum, part.spectrum, 1)
+            if part.quantities:
+                _grow(self.quantities, {name: Fraction(used) for name, used in part.quantities.items()}, 1)
+            self._prove(part.evidence)
+            self.substitute |= part.substitute
+            self.unsynchronised |= part.unsynchronised
+        for codes, rows in by_codes.items():
+            _grow(self.registers, dict(zip(codes, map(sum, zip(*rows, strict=True)), strict=True)), 1)
+
+    def add(self, part: Slice, weight: Fraction) -> None:
         """Count `weight` of a slice; its evidence counts whole."""
         _grow(self.registers, part.registers, weight)
         _grow(self.spectrum, part.spectrum, weight)
@@ -99,26 +116,32 @@ def by_band(tariff: TariffVersion, measured: Measured) -> tuple[dict[str, Totals
     Use that was timed by a clock not known to be right is in no band: it stands under `NO_BAND`, where only prices that
     do not ask for the time of day apply.
     """
-    found = {code: Totals() for code in ([band.code for band in tariff.bands] or [NO_BAND])}
+    codes = [band.code for band in tariff.bands] or [NO_BAND]
+    found, whole = {code: Totals() for code in codes}, {code: list[Slice]() for code in codes}
     clock, shared = BandClock(tariff.bands, measured.clock), 0
     for index, part in enumerate(measured.slices):
         if part.band is not None and tariff.bands:
-            _named(found, part.band, index).add(part)
-            continue
-        if part.unsynchronised and tariff.bands:
-            found.setdefault(NO_BAND, Totals()).add(part)
-            continue
-        pieces = clock.split(part.period)
-        if len({code for code, _ in pieces}) == 1:
-            found[pieces[0][0]].add(part)
-            continue
-        shared += 1
-        for code, piece in pieces:
-            found[code].add(part, Fraction(piece.length // _TICK, part.period.length // _TICK))
+            _named(whole, part.band, index).append(part)
+        elif part.unsynchronised and tariff.bands:
+            whole.setdefault(NO_BAND, []).append(part)
+        elif (band := clock.only(part.period)) is not None:
+            whole[band].append(part)
+        else:
+            shared += _share_out(part, clock, found)
+    for code, parts in whole.items():
+        found.setdefault(code, Totals()).add_whole(parts)
     return found, shared
 
 
-def _named(found: dict[str, Totals], band: str, index: int) -> Totals:
+def _share_out(part: Slice, clock: BandClock, found: Mapping[str, Totals]) -> bool:
+    """Count the slice by time in each band that it touches; whether these are several."""
+    pieces = clock.split(part.period)
+    for code, piece in pieces:
+        found[code].add(part, Fraction(piece.length // _TICK, part.period.length // _TICK))
+    return len({code for code, _ in pieces}) > 1
+
+
+def _named(found: dict[str, list[Slice]], band: str, index: int) -> list[Slice]:
     if band not in found:
         raise InvalidInput(
             [Problem(f".slices[{index}].band", f"{band!r} is no band of the tariff ({', '.join(found)})")]

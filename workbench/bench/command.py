@@ -18,9 +18,10 @@ BENCHES = {
     "agent": "workbench.bench.agent.rows:run",
     "faults": "workbench.bench.faults.table:run",
     "rollup": "workbench.bench.rollup:run",
+    "rating": "workbench.bench.rating.rows:rate_leases",
 }
 """Name -> "module:function"; the function takes the number of runs and gives the rows, mostly as they are measured."""
-_SIZED = {"rollup": "--rows", "ingest": "--stored"}
+_SIZED = {"rollup": "--rows", "ingest": "--stored", "rating": "--leases"}
 """Those that also take a size, and the option that says it."""
 _NOT_HELD = 1
 Line: TypeAlias = Row | Score
@@ -43,16 +44,20 @@ def bench(
         int | None,
         typer.Option("--stored", min=1000, help="Readings stored already (ingest; its claim: 10000000)."),
     ] = None,
+    leases: Annotated[
+        int | None,
+        typer.Option("--leases", min=1, help="Leases in the database (rating; its claim: 10000)."),
+    ] = None,
 ) -> None:
     """Measure ours against a limit or a peer of the same run; the ratio is what counts, not the machine's figures.
 
     Exit codes: 0 every row reaches its goal · 1 one does not · 2 wrong command line · 3 could not measure.
     """
     measure = _load(name)
-    for option, given in (("--rows", size), ("--stored", stored)):
+    for option, given in (("--rows", size), ("--stored", stored), ("--leases", leases)):
         if given is not None and _SIZED.get(name) != option:
             raise typer.BadParameter(f"{name} does not take it", param_hint=option)
-    how_much = size or stored
+    how_much = size or stored or leases
     rows = list(_told(measure(runs) if how_much is None else measure(runs, how_much)))
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))

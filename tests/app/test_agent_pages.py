@@ -46,7 +46,15 @@ def error_of(page: str, name: str) -> str:
     return unescape(told[1]) if told else ""
 
 
-def test_an_owner_sees_what_was_refused_and_accepts_the_gap(site: Site) -> None:
+def test_an_owner_decides_about_refused_records_and_nobody_else_does(site: Site) -> None:
+    """One market for all three: each has a machine with an agent of its own."""
+    accepts_the_gap(site)
+    revokes_the_key(site)
+    others_are_kept_out(site)
+
+
+def accepts_the_gap(site: Site) -> None:
+    """The owner sees why records were refused, is told what the gap means, and accepts it."""
     box = enrolled_box(site.database, serial="RB-1")
     box.send(site.database, texts(chain(box, 8, forged=4)))
     assert len(tend_refusals(site.database, now=now())) == 1
@@ -83,8 +91,9 @@ def test_an_owner_sees_what_was_refused_and_accepts_the_gap(site: Site) -> None:
     assert kept(site.database, box) == {}
 
 
-def test_an_owner_revokes_a_key_and_notes_what_came_after(site: Site) -> None:
-    box = enrolled_box(site.database, serial="RB-1")
+def revokes_the_key(site: Site) -> None:
+    """The owner revokes the agent's key, and notes what came after."""
+    box = enrolled_box(site.database, serial="RB-2")
     sealed, place = texts(chain(box, 5, forged=0)), f"/meters/{box.agent.meter_id}/agent"
     box.send(site.database, sealed[:2])
     with site.person("maker") as maker:
@@ -106,8 +115,9 @@ def test_an_owner_revokes_a_key_and_notes_what_came_after(site: Site) -> None:
     assert kept(site.database, box) == {}
 
 
-def test_others_are_kept_out(site: Site) -> None:
-    box = enrolled_box(site.database, serial="RB-1")
+def others_are_kept_out(site: Site) -> None:
+    """Neither another maker nor a lessee nor finance sees or decides anything."""
+    box = enrolled_box(site.database, serial="RB-3")
     box.send(site.database, texts(chain(box, 4, forged=2)))
     place = f"/meters/{box.agent.meter_id}/agent"
     one = f"{place}/refusals/{kept(site.database, box)[2].id}"

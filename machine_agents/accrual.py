@@ -13,6 +13,7 @@ from functools import partial
 from operator import itemgetter
 
 from machine_agents.accrual_state import AccrualState, Pending, Value
+from machine_agents.counting import ADJUSTED
 from machine_agents.doubt import fold_in_doubt
 from machine_agents.observation import HEARTBEAT, REPLAYED, Observation
 from machine_agents.running import Policy
@@ -60,7 +61,7 @@ def fold(
     """
     pending = state.pending
     _take_in(pending, observations)
-    state.taken, state.notes = [], []
+    state.taken, state.notes, state.events = [], [], []
     if heartbeat is None:
         return []
     bind(state, policy)
@@ -152,7 +153,7 @@ def _take_aside(state: AccrualState, signal: str, value: Value) -> None:
     """Signals that no register needs: the player's own, and such as nobody knows."""
     if signal == REPLAYED:
         state.replayed = value is True
-    elif signal != HEARTBEAT and not signal.startswith(SHORT):
+    elif signal != HEARTBEAT and not signal.startswith((SHORT, ADJUSTED)):
         state.dropped["unmapped"] += 1
 
 

@@ -4,14 +4,18 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from machine_agents.counter_policy import CounterMemory
 from machine_agents.counters import OWN, ControlCounter
 from machine_agents.signal_codes import codes_of
 from machine_agents.source_time import from_ms, to_ms
 from machine_agents.spindle import Spindle as Spindle
 from metering.reading import Reading, Reason
 from metering.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from machine_agents.counting import CounterEvent
 
 Value: TypeAlias = int | str | bool | None
 Pending: TypeAlias = tuple[int, str, Value]
@@ -40,8 +44,9 @@ class AccrualState:
     seen: dict[str, tuple[int, tuple[Value, ...]]] = field(default_factory=dict)
     spindles: dict[str, Spindle] = field(default_factory=dict)
     axes: dict[str, int | None] = field(default_factory=dict)
-    bases: dict[str, int] = field(default_factory=dict)
+    totals: dict[str, CounterMemory] = field(default_factory=dict)
     counters: dict[str, ControlCounter] = field(default_factory=dict)
+    serials: dict[str, str] = field(default_factory=dict)
     tool: str | None = None
     hold: int = 0
     held_since: int | None = None
@@ -62,6 +67,8 @@ class AccrualState:
     # whoever keeps the raw observations. Not saved.
     taken: list[Pending] = field(default_factory=list)
     notes: list[Pending] = field(default_factory=list)
+    # Unusual steps of counters that the last fold saw (counting.CounterEvent). Not saved.
+    events: list["CounterEvent"] = field(default_factory=list)
     # Derived from the above by signals.bind and running.refresh; not saved.
     policy: object = None
     takers: dict[str, Callable[[int, Value, Value], None] | None] = field(default_factory=dict)
@@ -155,7 +162,7 @@ class AccrualState:
         self.tool = None
         for axis in self.axes:
             self.axes[axis] = None
-        for counter in self.counters.values():
+        for counter in self.totals.values():
             counter.interrupted()
 
     def wake(self) -> None:
@@ -187,7 +194,8 @@ class AccrualState:
     def to_json(self) -> str:
         """The state as compact JSON text; `from_json` gives back an equal state."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
-        plain["counters"] = [[c.name, c.base, c.gap, c.mark, c.credit] for c in self.counters.values()]
+        plain["counters"] = [[c.name, c.mark, c.credit] for c in self.counters.values()]
+        plain["totals"] = {name: [c.base, c.last, c.at, c.gap, c.room, c.replaced] for name, c in self.totals.items()}
         plain["spindles"] = {
             name: [s.speed, s.load, s.rest, list(s.cells.items()), sorted(s.changed), s.rotating, s.as_axis]
             for name, s in self.spindles.items()
@@ -198,8 +206,11 @@ class AccrualState:
     def from_json(cls, text: str) -> "AccrualState":
         """The state that `to_json` wrote."""
         plain = json.loads(text)
-        counters, spindles = plain.pop("counters"), plain.pop("spindles")
+        if "bases" in plain:
+            _bring_up_to_date(plain)
+        counters, spindles, totals = plain.pop("counters"), plain.pop("spindles"), plain.pop("totals")
         state = cls(**plain)
+        state.totals = {name: CounterMemory(*rest) for name, rest in totals.items()}
         state.seen = {signal: (us, tuple(values)) for signal, (us, values) in state.seen.items()}
         state.pending = [(us, signal, value) for us, signal, value in state.pending]
         state.longest_gap = (state.longest_gap[0], state.longest_gap[1]) if state.longest_gap else None
@@ -209,6 +220,16 @@ class AccrualState:
             for name, (speed, load, rest, cells, changed, *more) in spindles.items()
         }
         return state
+
+
+def _bring_up_to_date(plain: dict[str, Any]) -> None:
+    """A state of before counters had policies: what they counted from is all that was known of them."""
+    bases = dict(plain.pop("bases")), {f"counter.{name}": base for name, base, *_ in plain["counters"]}
+    gaps = {f"counter.{name}": gap for name, _, gap, *_ in plain["counters"]}
+    plain["totals"] = {
+        signal: [base, base, plain["settled"], gaps.get(signal, False)] for one in bases for signal, base in one.items()
+    }
+    plain["counters"] = [[name, mark, credit] for name, _, _, mark, credit in plain["counters"]]
 
 
 _PLAIN = (
@@ -221,10 +242,9 @@ _PLAIN = (
         "values",
         "seen",
         "axes",
-        "bases",
         "tool",
         "hold",
     ),
-    *("doubted_until", "held", "lost"),
+    *("doubted_until", "held", "lost", "serials"),
     *("held_since", "life_end", "longest_gap", "suppressed", "replayed", "pending", "dropped"),
 )

@@ -23,7 +23,7 @@ from machine_agents.rotation import finish_switch
 from machine_agents.sealing import TELEMETRY, Meter
 from machine_agents.segment_files import SegmentFiles
 from machine_agents.service_manager import Notifier
-from machine_agents.sources import MakeSource, source_maker
+from machine_agents.sources import MakeSource, source_maker, with_counters
 from machine_agents.spool import Spool
 from machine_agents.status import Status
 from machine_agents.telemetry_courier import TelemetryCourier
@@ -38,6 +38,7 @@ async def run(
 ) -> None:
     """Run until SIGTERM or SIGINT. SpoolInUse, SpoolBroken, NotStored, BadSecret and BadProfile end it at the start."""
     stop = _stop_on_signals()
+    config = with_counters(config)
     make_source = source_maker(config, monotonic=monotonic)
     with contextlib.closing(Spool(config.data)) as spool:
         finish_switch(config.data)

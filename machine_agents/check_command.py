@@ -11,22 +11,31 @@ import httpx
 from machine_agents import profile
 from machine_agents.checks import Check, Verdict, local_checks, service_checks
 from machine_agents.config import AgentConfig
+from machine_agents.counter_table import told
 from machine_agents.mtconnect_source.config import MtConnectConfig
 from machine_agents.opcua_source.live_check import source_checks
+from machine_agents.sources import with_counters
 
 _REQUEST_SECONDS = 10
 
 
 async def run_checks(config: AgentConfig, *, clock: Callable[[], datetime]) -> list[Check]:
     """Every check, those that need a network at the same time. BadProfile."""
+    config = with_counters(config)
     if isinstance(config.source, MtConnectConfig):
         source = _mtconnect(config.source)
     else:
         known = profile.load(config.source.profile)
         source = source_checks(config.source, known, config.data / "pki", clock=clock)
-    beside = local_checks(config)
+    beside = [*local_checks(config), *_counters(config)]
     machine, service = await asyncio.gather(source, service_checks(config.service, config.data, clock=clock))
     return [*beside, *machine, *service]
+
+
+def _counters(config: AgentConfig) -> list[Check]:
+    """What the profile or mapping says of each counter's unusual steps."""
+    policies = config.meter.policy.counters
+    return [Check(f"counter {signal}", Verdict.OK, told(signal, one)) for signal, one in sorted(policies.items())]
 
 
 async def _mtconnect(config: MtConnectConfig) -> list[Check]:

@@ -211,13 +211,14 @@ def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
 
 
 def _meter(raw: Mapping[str, Any]) -> MeterConfig:
-    policy = {field.name for field in fields(Policy)}
+    policy = {field.name for field in fields(Policy)} - {"counters"}
     _only(raw, policy | {"clock", "clock_limit_seconds", "interim_seconds"}, "meter.")
     clock = _get(raw, "meter.clock", str, "informative")
     if clock not in (known := {quality.name.lower(): quality for quality in TimeQuality}):
         raise BadConfig(f"meter.clock {clock!r} must be one of {', '.join(sorted(known))}")
+    given: dict[str, Any] = {name: _number(raw, f"meter.{name}") for name in policy & raw.keys()}
     return MeterConfig(
-        policy=Policy(**{name: _number(raw, f"meter.{name}") for name in policy & raw.keys()}),
+        policy=Policy(**given),
         clock=known[clock],
         clock_limit_seconds=_number(raw, "meter.clock_limit_seconds", 5),
         interim_seconds=_number(raw, "meter.interim_seconds", 30),

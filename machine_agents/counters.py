@@ -37,30 +37,15 @@ class ControlCounter:
     """One counter's memory. `seen` gives the cumulative ms of a state (`own` or a cause) up to now."""
 
     name: str
-    base: int | None = None
-    gap: bool = False
     mark: dict[str, int] = field(default_factory=dict)
     credit: dict[str, int] = field(default_factory=dict)
 
-    def increase(self, value: int, seen: Callable[[str], int]) -> dict[str, int]:
-        """Take the counter's new `value`; the increase, in ms, by cause (`own` among them).
+    def begin(self, seen: Callable[[str], int]) -> None:
+        """It counts from a new base: what was seen before explains nothing of what follows."""
+        self._remember(seen, {})
 
-        The first value and a step back (a restart, a reset) only set the base: they add nothing.
-        """
-        base, self.base = self.base, value
-        if base is None or value < base:
-            self.gap = False
-            self._remember(seen, {})
-            return {}
-        if value == base:
-            return {}
-        return self._explain(value - base, seen)
-
-    def interrupted(self) -> None:
-        """The line fell silent or the counter became unavailable: what it did meanwhile was not seen."""
-        self.gap = self.base is not None
-
-    def _explain(self, step: int, seen: Callable[[str], int]) -> dict[str, int]:
+    def explain(self, step: int, seen: Callable[[str], int], *, of_gap: bool) -> dict[str, int]:
+        """What counts of the counter's new value, in ms, by cause (`own` among them)."""
         states = ("own", *CAUSES.get(self.name, ()))
         grown = {state: seen(state) - self.mark.get(state, 0) for state in states}
         pools = {state: grown[state] + self.credit.get(state, 0) for state in states}
@@ -71,19 +56,15 @@ class ControlCounter:
             explained[state] = taken
             pools[state] -= taken
             rest -= taken
-        if rest and grown["own"] and not self.gap:
+        if rest and grown["own"] and not of_gap:
             ahead = min(rest, max(step + min(pools["own"], 0), 0))
             explained["own"] += ahead
             pools["own"] -= ahead
             rest -= ahead
-        explained["gap" if self.gap else "other"] = rest
-        self.gap = False
+        explained["gap" if of_gap else "other"] = rest
         self._remember(seen, {state: min(pool, step) for state, pool in pools.items()})
         return explained
 
     def _remember(self, seen: Callable[[str], int], credit: dict[str, int]) -> None:
         self.credit = credit
         self.mark = {state: seen(state) for state in ("own", *CAUSES.get(self.name, ()))}
-
-    def to_list(self) -> list[object]:
-        return [self.name, self.base, self.gap, self.mark, self.credit]

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from machine_agents.accrual_state import AccrualState, Pending, Value
-from machine_agents.observation import HEARTBEAT, REPLAYED
+from machine_agents.observation import ASIDE
 
-_ASIDE = frozenset({HEARTBEAT, REPLAYED})  # say something of the source and not of the machine
 Take: TypeAlias = Callable[[int, str, Value], None]
 """Folds one observation: source time in microseconds, signal, value."""
 
@@ -31,7 +30,7 @@ def fold_in_doubt(
     for us, signal, value in ready:
         if state.doubted_until and us >= state.doubted_until * 1000:
             _end(state, take_down)
-        if state.doubted_until and signal not in _ASIDE:
+        if state.doubted_until and signal not in ASIDE:
             state.held[signal] = value
         else:
             take_down(us, signal, value)

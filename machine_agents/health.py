@@ -16,6 +16,7 @@ SILENT_AFTER = timedelta(minutes=2)
 UNSENT_AFTER = timedelta(hours=1)
 EXPIRES_WITHIN_DAYS = 30
 LOW_DISK_BYTES = 200 * 1024 * 1024
+_DOUBTFUL = {"step_back", "too_fast", "out_of_range"}
 
 
 class State(StrEnum):
@@ -54,6 +55,7 @@ def examine(facts: Facts, *, now: datetime) -> Health:
         *_agent(facts.get("agent", {})),
         *_source(facts.get("source", {})),
         *_spool(facts.get("spool", {}), now),
+        *_counters(facts.get("meter", {})),
     ]
     findings += [*_service(facts.get("service", {})), *_schedule(facts.get("schedule", {}), now)]
     return Health((*findings, *_disk(facts.get("disk", {}))))
@@ -107,6 +109,17 @@ def _spool(spool: Mapping[str, Any], now: datetime) -> list[Finding]:
         what = f"{spool.get('unsent')} records since {oldest} are not with the service yet; nothing is lost"
         found.append(Finding("records unsent", State.DEGRADED, what, "check the network to the service"))
     return found
+
+
+def _counters(meter: Mapping[str, Any]) -> list[Finding]:
+    """What a counter of the machine did since the start that nobody would expect of it."""
+    events: Mapping[str, int] = meter.get("counter_events") or {}
+    doubtful = {name: times for name, times in events.items() if name.rpartition(" ")[2] in _DOUBTFUL}
+    if not doubtful:
+        return []
+    what = "; ".join(f"{name.replace('_', ' ')} ({times} times)" for name, times in sorted(doubtful.items()))
+    what_to_do = "compare the counter on the control with its [[counter]] table in the profile; another device in its"
+    return [Finding("counter", State.DEGRADED, what, f"{what_to_do} place is declared there as `replaced`")]
 
 
 def _service(service: Mapping[str, Any]) -> list[Finding]:

@@ -2,13 +2,15 @@
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from machine_agents.counter_policy import CounterPolicy
+from machine_agents.counter_table import BadCounter, read_counters
 from machine_agents.signal_codes import codes_of
 
 _BUNDLED = Path(__file__).parent / "recordings"
@@ -38,14 +40,12 @@ class ItemMapping:
     sections: str
     silence_ms: int
     items: Mapping[str, Item]
+    counters: Mapping[str, CounterPolicy] = field(default_factory=dict)
 
 
 def load_mapping(path: Path) -> ItemMapping:
     """Read a mapping file; raises MappingError."""
-    try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MappingError(f"{path}: {error}") from error
+    plain = _toml(path)
     unavailable = frozenset(plain.get("unavailable", ["UNAVAILABLE"]))
     items = {name: _item(path, name, entry, unavailable) for name, entry in plain.get("items", {}).items()}
     if not items:
@@ -60,7 +60,27 @@ def load_mapping(path: Path) -> ItemMapping:
         sections=str(plain.get("sections", "")),
         silence_ms=silence,
         items=items,
+        counters=_counters(path, plain, {item.signal for item in items.values()}),
     )
+
+
+def _counters(path: Path, plain: Mapping[str, Any], signals: set[str] | None) -> Mapping[str, CounterPolicy]:
+    try:
+        return read_counters(plain.get("counter", []), signals)
+    except BadCounter as error:
+        raise MappingError(f"{path}: {error}") from error
+
+
+def counters_in(path: Path) -> Mapping[str, CounterPolicy]:
+    """The `[[counter]]` tables of any file, a profile or a mapping; MappingError."""
+    return _counters(path, _toml(path), None)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MappingError(f"{path}: {error}") from error
 
 
 def mapping_for(section: str) -> ItemMapping:

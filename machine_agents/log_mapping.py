@@ -1,11 +1,12 @@
 """Which item of a log is which signal: from what is given, what comes along, or what lies beside the log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from machine_agents.item_mapping import ItemMapping, MappingError, load_mapping, mapping_for
+from machine_agents.counter_policy import CounterPolicy
+from machine_agents.item_mapping import ItemMapping, MappingError, counters_in, load_mapping, mapping_for
 from machine_agents.mtconnect_devices import BadDevices, Device, parse_devices
 from machine_agents.mtconnect_items import map_items
 from machine_agents.mtconnect_xml import MAX_BYTES
@@ -24,6 +25,7 @@ class Chosen:
     mapping: ItemMapping | None
     origin: str
     warnings: tuple[str, ...] = ()
+    counters: Mapping[str, CounterPolicy] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -38,12 +40,14 @@ def choose(path: Path, given: Path | None) -> Chosen:
     first section, else the Devices document beside it, else the usual names. MappingError when none fits."""
     look = _look(path)
     if look.own:
-        return Chosen(None, "the recording itself")
+        counters = counters_in(given) if given is not None and given.suffix == ".toml" else {}
+        return Chosen(None, "the recording itself", counters=counters)
     if given is not None:
         return _given(given, look)
     if look.section:
         try:
-            return Chosen(mapping_for(look.section), "the mapping that comes along for this machine")
+            mapping = mapping_for(look.section)
+            return Chosen(mapping, "the mapping that comes along for this machine", counters=mapping.counters)
         except MappingError:
             pass
     for document in sorted(path.absolute().parent.glob("*.xml")):
@@ -79,7 +83,8 @@ def _look(path: Path) -> _Look:
 
 def _given(given: Path, look: _Look) -> Chosen:
     if given.suffix == ".toml":
-        return Chosen(load_mapping(given), str(given))
+        mapping = load_mapping(given)
+        return Chosen(mapping, str(given), counters=mapping.counters)
     found = _of_document(given, look, needed=True)
     if found is None:
         raise MappingError(f"{given} has no device whose items are in this log")

@@ -62,6 +62,13 @@ class AgentCollector(Collector):
         yield from _ages(facts, now)
         yield _states(facts, now)
         yield _by_label(facts, "registers", "registers", "register", "Registers in their smallest unit.")
+        yield _by_label(
+            facts,
+            "counter_events",
+            "counter_events",
+            "event",
+            "Unusual steps of counters since the start.",
+        )
         yield _by_label(facts, "dropped", "observations_dropped", "why", "Observations that changed nothing.")
 
 

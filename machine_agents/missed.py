@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from machine_agents.accrual_state import AccrualState, Value
+from machine_agents.counting import is_serial
 from machine_agents.delivery import Delivery, Known
 from machine_agents.observation import HEARTBEAT, Observation
 from machine_agents.shortfall import last_known, may_lose
@@ -13,6 +14,8 @@ from machine_agents.source_time import from_ms, from_us
 
 _NONE: frozenset[str] = frozenset()
 _NEXT = timedelta(microseconds=1)
+"""So much later, values that a new subscription begins with are no repetition, also where the source's time stands
+still or was set back; it is less than the registers count in."""
 _LAST = ".as_axis"
 """A spindle that is used as an axis stays one until nothing is known of it: it did not start to turn in between."""
 
@@ -67,4 +70,10 @@ def _from(first: datetime, observations: Sequence[Observation], joined: frozense
         for seen in observations
     ]
     held = {seen.signal: seen for seen in observations if seen.signal in joined and seen.source_time <= first}
-    return [*moved, *(replace(seen, source_time=first) for seen in held.values())]
+    return _serials_first(first, [*moved, *(replace(seen, source_time=first) for seen in held.values())])
+
+
+def _serials_first(first: datetime, observations: list[Observation]) -> list[Observation]:
+    """Serial numbers before all else, so that counters are known to be another device's."""
+    serials = [replace(seen, source_time=first) for seen in observations if is_serial(seen.signal)]
+    return serials + [seen for seen in observations if not is_serial(seen.signal)] if serials else observations

@@ -20,6 +20,7 @@ Signals, and what their exact values mean:
 | `tool` | text: number or identifier of the tool in use; "" or "0" is none |
 | `counter.power_on`, `counter.auto`, `counter.cut` | the controller's own time counters in milliseconds |
 | `energy` | milliwatt hours of a cumulative meter |
+| `serial` | text: the control's serial number; `serial.energy`, `serial.auto`: of the device that keeps that counter |
 | `parts` | the control's part counter |
 | `replayed` | bool: what is seen is a recording played back |
 | `heartbeat` | milliseconds since 1970 UTC: proof of life, and the clock |
@@ -32,6 +33,8 @@ from datetime import datetime
 
 HEARTBEAT = "heartbeat"
 REPLAYED = "replayed"
+ASIDE = frozenset({HEARTBEAT, REPLAYED})
+"""Signals that say something of the source and not of the machine."""
 TEXTS = frozenset({"mode", "execution", "item_state", "operation_mode", "tool"})
 """Signals whose value is text."""
 

@@ -164,10 +164,9 @@ class ObservationLog:
 
 def opening_of(state: AccrualState) -> Opening:
     """What the fold remembers, as a segment's opening."""
-    carry: dict[str, int] = dict(state.bases)
+    carry: dict[str, int] = {signal: one.last for signal, one in state.totals.items() if one.last is not None}
     carry |= {f"spindle.{name}.speed": spindle.rest for name, spindle in state.spindles.items()}
     carry |= {f"axis.{name}.position": position for name, position in state.axes.items() if position is not None}
-    carry |= {f"counter.{name}": one.base for name, one in state.counters.items() if one.base is not None}
     short = dict.fromkeys(short_codes(state), (state.settled * 1000, (True,)))
     return Opening(state.settled, state.life_end, state.seen | short, carry)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from machine_agents.conversion import Convert as Convert
 from machine_agents.conversion import converter
+from machine_agents.counter_policy import CounterPolicy
 
 FOLDER = Path(__file__).with_name("profiles")
 MACHINE, CHANNEL = "machine", "channel"
@@ -101,7 +102,8 @@ class Budget:
 class Profile:
     """A family of machines' nodes. `digest` changes with the file: another profile is another subscription.
 
-    `holes` are the values that holes in node identifiers may have; `notes` what people should know of this family.
+    `holes` are the values that holes in node identifiers may have; `notes` what people should know of this family;
+    `counters` what unusual steps of a counter mean, by signal, where it is not the usual.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Profile:
     holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
     notes: tuple[str, ...] = ()
+    counters: Mapping[str, CounterPolicy] = field(default_factory=dict)
 
 
 def names() -> list[str]:

@@ -9,6 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 from machine_agents.conversion import KINDS
+from machine_agents.counter_table import read_counters
+from machine_agents.counting import is_serial
 from machine_agents.observation import HEARTBEAT, REPLAYED
 from machine_agents.profile import FOLDER, MACHINE, BadProfile, Budget, Entry, MachinePlace, NodeName, Profile, Step
 from machine_agents.signal_codes import codes_of
@@ -24,6 +26,7 @@ _TOP = {"name", "description", "extends", "trigger", "settle_ms", "index", "note
     "machine",
     "budget",
     "signal",
+    "counter",
 }
 _KEYS = {"signal", "path", "node", "type", "scale", "unit", "words"}
 _LARGEST = 1_000_000
@@ -66,6 +69,7 @@ def _profile(raw: Mapping[str, Any], digest: str, origin: str) -> Profile:
         holes=dict(base.holes) | holes,
         budget=_budget(raw["budget"]) if "budget" in raw else base.budget,
         notes=tuple(str(note) for note in raw.get("notes", base.notes)),
+        counters=dict(base.counters) | read_counters(raw.get("counter", []), {entry.signal for entry in entries}),
     )
     if profile.machine is None and (lost := next((one for one in own if one.from_machine), None)):
         raise BadProfile(f"signal {lost.signal!r}: its path begins at {{machine}}, but there is no [machine] table")
@@ -157,7 +161,7 @@ def _alternatives(
 ) -> list[Entry]:
     if unknown := sorted(raw.keys() - _KEYS):
         raise BadProfile(f"{unknown[0]!r} is not known")
-    if signal not in _TOLD and not codes_of(signal):
+    if signal not in _TOLD and not codes_of(signal) and not is_serial(signal):
         raise BadProfile(f"{signal!r} is no signal; they are listed in observation.py")
     if (kind := raw.get("type")) not in KINDS:
         raise BadProfile(f"type must be one of {', '.join(KINDS)}")

@@ -5,7 +5,7 @@ control's own counters say how far to trust it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from operator import attrgetter
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from machine_agents.accrual import AccrualState, Policy, fold
+from machine_agents.counter_policy import is_counter
+from machine_agents.counting import CounterEvent
 from machine_agents.crosscheck import Comparison, cross_check
 from machine_agents.log_mapping import Chosen, choose
 from machine_agents.observation import Observation
@@ -29,7 +31,8 @@ _at = attrgetter("source_time")
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What a recording says. `registers` in their smallest units; `gaps` in order of time; `resets`: how often each
-    cumulative source stepped back; `dropped`: observations that changed nothing, by reason."""
+    cumulative source stepped back; `dropped`: observations that changed nothing, by reason; `events`: what each did
+    other than grow, and what it counted for; `shown`: its first and last value."""
 
     machine: str
     serial: str
@@ -45,6 +48,8 @@ class Replayed:
     resets: Mapping[str, int]
     dropped: Mapping[str, int]
     comparisons: Sequence[Comparison]
+    events: Sequence[CounterEvent] = ()
+    shown: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def gap_ms(self) -> int:
@@ -72,6 +77,11 @@ class Replayed:
             },
             "resets": dict(self.resets),
             "dropped": dict(self.dropped),
+            "counter_events": [asdict(one) | {"at": one.at.isoformat()} for one in self.events],
+            "counters_shown": {
+                signal: {"first": first, "last": last, "counted": self.registers.get(signal, 0)}
+                for signal, (first, last) in self.shown.items()
+            },
             "counters": [
                 asdict(one) | {"difference_ms": one.difference, "unexplained_ms": one.unexplained}
                 for one in self.comparisons
@@ -99,15 +109,17 @@ def replay(
 
 
 def _folded(recording: Recording, chosen: Chosen, silence_ms: int, silence_from: str) -> Replayed:
-    header, policy = recording.header, Policy(silence_ms=silence_ms)
+    header, policy = recording.header, Policy(silence_ms=silence_ms, counters=chosen.counters)
     state = AccrualState.begin(header.begin, header.signals)
-    gaps = _Gaps()
+    gaps, events = _Gaps(), list[CounterEvent]()
     for moment, group in groupby(recording.observations, key=_at):
         # Group by group, so that each stretch without proof of life is seen; the cuts do not depend on the grouping.
         fold(state, group, max(moment, header.begin), policy)
+        events += state.events
         gaps.grew_to(state.registers["unknown"], state.settled)
     end = _end(recording)
     fold(state, [], end, policy)
+    events += state.events
     gaps.grew_to(state.registers["unknown"], state.settled)
     return Replayed(
         machine=header.machine,
@@ -124,6 +136,8 @@ def _folded(recording: Recording, chosen: Chosen, silence_ms: int, silence_from:
         resets=_resets(recording.observations),
         dropped=dict(state.dropped),
         comparisons=cross_check(state.registers).comparisons,
+        events=events,
+        shown=_shown(recording.observations),
     )
 
 
@@ -175,6 +189,15 @@ def _pauses(observations: Sequence[Observation]) -> list[int]:
         (moment, any(seen.value is not None for seen in group)) for moment, group in groupby(observations, key=_at)
     ]
     return [to_ms(after) - to_ms(before) for (before, one), (after, other) in pairwise(moments) if one and other]
+
+
+def _shown(observations: Sequence[Observation]) -> dict[str, tuple[int, int]]:
+    """The first and the last value of each counter."""
+    shown: dict[str, tuple[int, int]] = {}
+    for seen in observations:
+        if is_counter(seen.signal) and isinstance(seen.value, int):
+            shown[seen.signal] = (shown.get(seen.signal, (seen.value, 0))[0], seen.value)
+    return shown
 
 
 def _resets(observations: Sequence[Observation]) -> dict[str, int]:

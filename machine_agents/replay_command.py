@@ -1,6 +1,7 @@
 """`python -m machine_agents replay`: what an agent beside the machine of a recording would have sealed."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -96,8 +97,23 @@ def _show(found: "Replayed") -> None:
     console.print("lines: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in lines.items()))
     resets = ", ".join(f"{signal} {count}" for signal, count in found.resets.items()) or "none"
     console.print(f"counters that stepped back: {resets}")
+    _show_events(console, found)
     if found.credit:
         console.print(f"data: {found.credit}")
+
+
+def _show_events(console: "Console", found: "Replayed") -> None:
+    """What each counter shows from its first to its last value, what of it counts, and the steps that make the rest."""
+    for signal, (first, last) in sorted(found.shown.items()):
+        counted = found.registers.get(signal, 0)
+        agrees = "agrees" if counted == last - first else f"{counted - last + first:+} by the steps below, or by a gap"
+        console.print(f"{signal}: shows {first} to {last}, counted {counted} ({agrees})", soft_wrap=True)
+    times = Counter((one.signal, one.event) for one in found.events)
+    for (signal, event), count in sorted(times.items()):
+        console.print(f"  {signal} {event.replace('_', ' ')}: {count} times")
+    for one in found.events[:_LONGEST_SHOWN]:
+        what = f"{one.signal} {one.event.replace('_', ' ')}: {one.before} to {one.after}, counted {one.counted}"
+        console.print(f"  {one.at:%Y-%m-%d %H:%M:%S} {what}", soft_wrap=True)
 
 
 def _show_gaps(console: "Console", found: "Replayed") -> None:

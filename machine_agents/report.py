@@ -49,9 +49,12 @@ class Reporter:
             digest=spool.tail.digest,
         )
         heartbeat = meter.heartbeat.isoformat() if meter.heartbeat else None
-        self._status.note(
-            "meter", heartbeat=heartbeat, live=meter.live, registers=meter.registers(), dropped=meter.dropped()
-        )
+        counts_of = {"registers": meter.registers(), "dropped": meter.dropped()}
+        events = dict(meter.counter_events)
+        self._status.note("meter", heartbeat=heartbeat, live=meter.live, counter_events=events, **counts_of)
+        for one in meter.untold_events():
+            told = {"before": one.before, "after": one.after, "counted": one.counted, "at": one.at.isoformat()}
+            self._status.say(f"counter {one.event}".replace("_", " "), level="warning", signal=one.signal, **told)
         self._note_schedule()
         self._status.note("disk", free_bytes=shutil.disk_usage(self._folder).free)
         self._status.note("agent", memory_bytes=_resident_bytes())

@@ -1,9 +1,10 @@
 """Which registers run while the values in force stay as they are."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from machine_agents.accrual_state import FOR_EVER, AccrualState, Spindle, Value
+from machine_agents.counter_policy import CounterPolicy
 from metering.register import billable_twin
 from metering.spectrum import cell_key
 
@@ -19,7 +20,8 @@ class Policy:
     while its line is up. `long_gap_ms`: after so much silence no more cuts are made until the source speaks again.
     `cutting_feed_max_um_s`: path feed above it is a rapid move. `cutting_load_above_permille`: a spindle whose load
     (1/1000 of rated) is above it cuts. `turning_above_mrpm`: a spindle turns above it. `hold_limit_ms`: how long a
-    program that is held or stopped still occupies the machine.
+    program that is held or stopped still occupies the machine. `counters`: of which counter unusual steps mean what, by
+    signal; from the profile.
     """
 
     silence_ms: int = 30_000
@@ -28,6 +30,7 @@ class Policy:
     cutting_load_above_permille: int = 100
     turning_above_mrpm: int = 0
     hold_limit_ms: int = 3_600_000
+    counters: Mapping[str, CounterPolicy] = field(default_factory=dict)
 
 
 def refresh(state: AccrualState, policy: Policy) -> None:

@@ -1,5 +1,6 @@
 """Sealing: registers become readings, readings signed records, and all of it one transaction of the spool."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 from machine_agents.accrual import AccrualState, Cut, fold, snapshot
 from machine_agents.clock_watch import ClockWatch
 from machine_agents.config import MeterConfig
+from machine_agents.counting import CounterEvent
 from machine_agents.credentials import Enrolment
 from machine_agents.delivery import Delivery, Known
 from machine_agents.host import Host
@@ -28,9 +30,8 @@ _CLOCKS = "clocks"
 _HISTORY = "from history"
 _PLAN = "cut plan"
 _READINGS_A_RECORD = 100
+_EVENTS_TOLD = 100
 _ENDS = {Reason.END, Reason.POWER_FAIL}
-"""So much later, values that a new subscription begins with are no repetition, also where the source's time stands
-still or was set back; it is less than the registers count in."""
 _LIVE_AFTER = timedelta(seconds=5)
 _LIVE_AT_MOST = 1.25
 """Source time that runs faster than wall time by more than this is a recording played back, not a machine at work."""
@@ -63,6 +64,8 @@ class Meter:
         self._host = host
         self._pace: Pace | None = None
         self.live = False
+        self.counter_events: dict[str, int] = {}
+        self._untold: deque[CounterEvent] = deque(maxlen=_EVENTS_TOLD)
         self.heartbeat: datetime | None = None
         self._state: AccrualState | None = None
         self._plan = Plan()
@@ -90,6 +93,8 @@ class Meter:
                 self._log.undo()
             raise
         self.heartbeat = delivery.heartbeat or self.heartbeat
+        if self._state is not None and self._state.events:
+            self._note_events(self._state.events)
 
     def remember(self, state: str) -> None:
         self._spool.commit({_SOURCE: state})
@@ -126,6 +131,18 @@ class Meter:
     def dropped(self) -> dict[str, int]:
         """Observations that changed nothing, by reason."""
         return dict(self._state.dropped) if self._state else {}
+
+    def _note_events(self, events: Iterable[CounterEvent]) -> None:
+        for one in events:
+            name = f"{one.signal} {one.event}"
+            self.counter_events[name] = self.counter_events.get(name, 0) + 1
+            self._untold.append(one)
+
+    def untold_events(self) -> list[CounterEvent]:
+        """Counters' unusual steps since this was last asked for; the newest, where there are very many."""
+        told = list(self._untold)
+        self._untold.clear()
+        return told
 
     def _load(self) -> None:
         limit_ms = 1000 * self._config.clock_limit_seconds

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from machine_agents.accrual_state import AccrualState
-from machine_agents.observation import Observation
+from machine_agents.observation import ASIDE, Observation
 from machine_agents.signal_codes import lossy_codes_of
 from machine_agents.source_time import from_ms
 from metering.ocmf_fields import MAX_REGISTERS
@@ -19,9 +19,9 @@ SHORT = "unknown."
 def may_lose(state: AccrualState, signals: Iterable[str]) -> list[Observation]:
     """Values of `signals` may have been lost since the last moment that something is known of: fold these first.
 
-    Each signal is unknown from then on, until its next value.
+    Each signal is unknown from then on, until its next value. That a recording is played back holds until it is denied.
     """
-    named = sorted(signals)
+    named = sorted({*signals} - ASIDE)
     for signal in named:
         state.lost.setdefault(signal, False)
     ended = last_known(state)

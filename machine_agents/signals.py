@@ -5,7 +5,9 @@ from functools import partial
 from typing import TypeAlias
 
 from machine_agents.accrual_state import AccrualState, Spindle, Value
+from machine_agents.counter_policy import CounterMemory, is_counter, policy_of
 from machine_agents.counters import ControlCounter
+from machine_agents.counting import TakeCount, counters_of, is_serial, take_count
 from machine_agents.running import Policy, classify, is_cutting_feed, refresh
 from machine_agents.shortfall import name_uncounted
 from machine_agents.signal_codes import codes_of
@@ -29,6 +31,8 @@ def bind(state: AccrualState, policy: Policy) -> None:
 
 def taker_of(state: AccrualState, signal: str, policy: Policy) -> Taker | None:
     """The function that takes a new value of `signal`; None for a signal that no register needs."""
+    if is_serial(signal):
+        return partial(_on_serial, state, signal)
     if not codes_of(signal):
         return None
     for code in codes_of(signal):
@@ -40,11 +44,8 @@ def taker_of(state: AccrualState, signal: str, policy: Policy) -> Taker | None:
     if name == "axis":
         state.axes.setdefault(part, None)
         return partial(_on_position, state, part)
-    if name == "counter":
-        counter = state.counters.setdefault(part, ControlCounter(part))
-        return partial(_on_counter, state, counter, state.seen_ms(part))
-    if signal in ("energy", "parts"):
-        return partial(_on_total, state, signal)
+    if is_counter(signal):
+        return _counting(state, signal, policy)
     if signal == "tool":
         return partial(_on_tool, state)
     return partial(_on_feed if signal == "feed" else _on_state, state, policy)
@@ -114,23 +115,48 @@ def _on_position(state: AccrualState, axis: str, now: int, old: Value, value: Va
         state.registers[f"travel.{axis}"] += abs(position - base)
 
 
-def _on_total(state: AccrualState, register: str, now: int, old: Value, value: Value) -> None:
-    """A counter that only grows; a step back is a reset and adds nothing."""
-    if isinstance(value, int):
-        state.registers[register] += max(value - state.bases.get(register, value), 0)
-        state.bases[register] = value
+def _counting(state: AccrualState, signal: str, policy: Policy) -> Taker:
+    """A counter of the machine, by its policy; an increase of a time counter by its cause too."""
+    one = policy_of(policy.counters, signal)
+    take = partial(take_count, state, signal, state.totals.setdefault(signal, CounterMemory()), one)
+    if signal in ("energy", "parts"):
+        return partial(_on_total, state, signal, take)
+    name = signal.partition(".")[2]
+    return partial(_on_counter, state, state.counters.setdefault(name, ControlCounter(name)), state.seen_ms(name), take)
+
+
+def _on_total(state: AccrualState, register: str, take: TakeCount, now: int, old: Value, value: Value) -> None:
+    if (step := take(now, value)) is not None:
+        state.registers[register] += step.counted
 
 
 def _on_counter(
-    state: AccrualState, counter: ControlCounter, seen: Callable[[str], int], now: int, old: Value, value: Value
+    state: AccrualState,
+    counter: ControlCounter,
+    seen: Callable[[str], int],
+    take: TakeCount,
+    now: int,
+    old: Value,
+    value: Value,
 ) -> None:
-    if not isinstance(value, int):
-        counter.interrupted()
+    if (step := take(now, value)) is None:
         return
     state.settle(now)
-    for cause, length in counter.increase(value, seen).items():
-        state.registers[f"counter.{counter.name}"] += length
-        if cause != "own":
-            state.registers[f"counter_beside.{counter.name}.{cause}"] += length
-    if state.asleep_since is not None:
-        counter.interrupted()
+    if step.begun:
+        counter.begin(seen)
+    if step.counted:
+        for cause, length in counter.explain(step.counted, seen, of_gap=step.of_gap).items():
+            state.registers[f"counter.{counter.name}"] += length
+            if cause != "own":
+                state.registers[f"counter_beside.{counter.name}.{cause}"] += length
+
+
+def _on_serial(state: AccrualState, signal: str, now: int, old: Value, value: Value) -> None:
+    """Another serial number is another device: its counters begin anew with their next values."""
+    serial = value.strip() if isinstance(value, str) else ""
+    if not serial:
+        return
+    known, state.serials[signal] = state.serials.get(signal), serial
+    if known is not None and known != serial:
+        for counter in counters_of(signal, state.totals):
+            state.totals[counter].replace()

@@ -78,6 +78,12 @@ _CATALOGUE = {
         Register("starts", Unit.PIECE, "times that a spindle began to turn"),
         Register("counter", _MS, "increase of a controller's own time counter: power_on, auto, cut"),
         Register(
+            "counter_event",
+            Unit.PIECE,
+            "times that a counter of the machine did other than grow, by counter and event: reset, step_back,"
+            " roll_over, replaced, too_fast, gap_left_open, out_of_range; what each counts for is the profile's policy",
+        ),
+        Register(
             "counter_beside",
             _MS,
             "increase of such a counter beside the agent's own integral, by cause: gap, hold, mode, program, other",

@@ -34,8 +34,9 @@ named as (
             when signal like 'axis._%.position' then 9
             when signal in ('energy', 'parts') or signal like 'counter._%' then 10
             when signal in ('warm_up', 'dry_run', 'item_state', 'operation_mode') then 11
-            when signal = 'tool' then 12  -- a sign of life
+            when signal = 'tool' or signal = 'serial' or signal like 'serial._%' then 12  -- signs of life
             when signal like 'unknown._%' then 13  -- not of the machine: what the fold said of a register
+            when signal like 'adjusted._%' then 14  -- and of a counter's step
         end as kind
     from (select distinct signal from observation) signals
 ),
@@ -78,7 +79,7 @@ taken as (
     from observation o
     join named n on o.signal = n.signal
     join stretch s on o.meter = s.meter and o.segment between s.first_segment and s.last_segment
-    where n.kind is not null and (o.news or n.kind = 13) and (o.role = 0 or o.segment = s.first_segment)
+    where n.kind is not null and (o.news or n.kind >= 13) and (o.role = 0 or o.segment = s.first_segment)
 ),
 -- Beside it what the same signal said before.
 changed as (
@@ -329,7 +330,8 @@ travel as (
         select 1 from sleeps s where s.stretch = d.stretch and s.start_ms >= d.was_at and s.end_ms <= d.at_ms
     )
 ),
--- Counters that only grow: a step back is a reset, adds nothing and is the new base; what was unavailable lies between.
+-- Counters that only grow: a step back adds nothing; what was unavailable lies between. Where a counter's policy made of a
+-- step something else than its growth, the fold said how much more, or less, it counted.
 totals as (
     select
         stretch, id, role, at_ms - at_ms % 900000 as quarter_ms,
@@ -340,6 +342,15 @@ totals as (
         where kind = 10
     ) known
     where number is not null
+),
+counted as (
+    select t.stretch, t.quarter_ms, n.signal, t.grown
+    from totals t join named n on t.id = n.id
+    where t.role = 0 and t.grown > 0
+    union all
+    select t.stretch, t.at_ms - t.at_ms % 900000, substring(n.signal, 10), t.number
+    from taken t join named n on t.id = n.id
+    where t.kind = 14
 ),
 -- Registers that lost values leave short while the source lives, in the fold's own words: from when on, until when.
 said as (
@@ -417,8 +428,7 @@ usage as (
     from revolutions o join parts p on o.part_id = p.part_id cross join spindle_codes c
     union all select t.stretch, t.quarter_ms, concat('travel.', n.part), null, sum(t.value)
     from travel t join named n on t.id = n.id group by t.stretch, t.quarter_ms, n.part
-    union all select t.stretch, t.quarter_ms, n.signal, null, sum(greatest(t.grown, 0))
-    from totals t join named n on t.id = n.id where t.role = 0 and t.grown > 0 group by t.stretch, t.quarter_ms, n.signal
+    union all select stretch, quarter_ms, signal, null, sum(grown) from counted group by stretch, quarter_ms, signal
     union all select u.stretch, u.at_ms - u.at_ms % 900000, n.signal, null, sum(u.length)
     from short_states u join named n on u.id = n.id
     where u.short > 0 and u.asleep = 0 and u.length > 0 group by u.stretch, u.at_ms - u.at_ms % 900000, n.signal

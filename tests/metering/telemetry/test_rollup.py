@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from machine_agents.accrual import AccrualState, Policy
+from machine_agents.counter_policy import Begin, CounterPolicy, StepBack
 from machine_agents.model import SILENCE_MS, recorded
 from machine_agents.observation import Observation
 from metering.telemetry.embedded import Embedded
@@ -37,6 +38,8 @@ words: dict[str, list[str] | list[bool]] = {
     "spindle.S2.rotating": [True, False],
     "spindle.S2.as_axis": [True, False],
     "tool": ["1", "2"],
+    "serial": ["A", "B"],
+    "serial.energy": ["E1", "E2"],
 }
 LOST = ["spindle.S1.speed", "spindle.S1.rotating", "axis.X.position", "feed", "execution", "warm_up", "parts"]
 numbers = {
@@ -73,7 +76,18 @@ deliveries = st.lists(
     min_size=1,
     max_size=25,
 )
-policies = st.sampled_from([Policy(silence_ms=30_000), Policy(silence_ms=4_000, turning_above_mrpm=500_000)])
+COUNTERS = {
+    "energy": CounterPolicy(modulus=30, most_per_hour=36_000, step=12),
+    "parts": CounterPolicy(step_back=StepBack.HOLD, closes_gaps=False),
+    "counter.auto": CounterPolicy(reset=Begin.FROM_ZERO, reset_at_most=1_000),
+}
+policies = st.sampled_from(
+    [
+        Policy(silence_ms=30_000),
+        Policy(silence_ms=4_000, turning_above_mrpm=500_000),
+        Policy(silence_ms=30_000, counters=COUNTERS),
+    ]
+)
 
 
 Seen: TypeAlias = tuple[float, str, int | str | bool | None]

@@ -12,6 +12,7 @@ T = TypeVar("T")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,12})?")
 _CODE = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 TEXT_LIMIT = 500
+_NOT_IN_XML = "\ufffe\uffff"
 _LIST_LIMIT = 200_000
 _KEY_LIMIT = 80
 # Outside these no reading was taken; further out, calendars overflow.
@@ -48,8 +49,8 @@ def refuse_unless(*checks: tuple[bool, str, str]) -> None:
 
 
 def is_plain(text: str) -> bool:
-    """Whether `text` can be printed and stored: no control characters, no halves of characters."""
-    return not any(category(letter) in ("Cc", "Cs") for letter in text)
+    """Whether `text` can be printed and stored: no control characters, no half characters, none that XML lacks."""
+    return not any(category(letter) in ("Cc", "Cs") or letter in _NOT_IN_XML for letter in text)
 
 
 class Fields:

@@ -17,6 +17,8 @@ def line_from_json(value: object, currency: str) -> Line:
     fields = Fields(value, "a line with name, quantity, unit, price and vat")
     quantity, price = fields.decimal("quantity"), fields.decimal("price")
     price_base = fields.decimal("price_base", "1")
+    if price_base <= 0 and fields.has("price_base"):
+        fields.wrong("price_base", "must be above zero; it is how many units the price is for")
     allowances = fields.many("allowances", lambda entry: allowance_charge_from_json(entry, currency))
     charges = fields.many("charges", lambda entry: allowance_charge_from_json(entry, currency))
     stated = fields.maybe_decimal("net")

@@ -56,8 +56,6 @@ def _tax(invoice: ElectronicInvoice) -> Iterator[Broken]:
 @_rule("CENT-01", "a line's net = quantity x price / base, HALF_UP, + charges - allowances")
 def _line(invoice: ElectronicInvoice) -> Iterator[Broken]:
     for index, line in enumerate(invoice.lines):
-        if line.price_base <= 0:
-            continue  # PEPPOL-EN16931-R121 tells it
         found = amounts.line_net(
             line.quantity, line.price, line.price_base, invoice.currency, line.allowances, line.charges
         )

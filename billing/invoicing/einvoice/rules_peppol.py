@@ -1,8 +1,8 @@
 """Peppol BIS Billing 3.0's own rules, as our table by rule id. Not Peppol's files: nothing here is called validated.
 
-What the writer sets itself (R001, R004, R007, R008, R043, R051, R053, R054, R130) cannot be broken by an invoice and is
-not repeated. R040 and R120 have a slack of 0.02 that CENT-01 and CENT-03 have not; yet they forbid what those demand of
-a currency without cents, so they stand here as well.
+What the reader demands (R121) or the writer sets itself (R001, R004, R007, R008, R043, R051, R053, R054, R130) cannot be
+broken by an invoice and is not repeated. R040 and R120 have a slack of 0.02 that CENT-01 and CENT-03 have not; yet they
+forbid what those demand of a currency without cents, so they stand here as well.
 """
 
 from collections.abc import Iterator
@@ -135,13 +135,6 @@ def _end(invoice: ElectronicInvoice) -> Iterator[Broken]:
     for index, line in enumerate(invoice.lines):
         if last and line.period and line.period.last and line.period.last > last:
             yield f".lines[{index}].period.last", f"is {line.period.last}, after the invoice's period ({last})"
-
-
-@_rule("PEPPOL-EN16931-R121", "a price's base quantity is above zero")
-def _quantity(invoice: ElectronicInvoice) -> Iterator[Broken]:
-    for index, line in enumerate(invoice.lines):
-        if line.price_base <= 0:
-            yield f".lines[{index}].price_base", f"is {line.price_base}; it must be above zero"
 
 
 @_rule("PEPPOL-EN16931-P0112", "types 326 and 384 only between German parties")

@@ -1,7 +1,7 @@
 """Peppol BIS Billing 3.0's own rules, as our table by rule id. Not Peppol's files: nothing here is called validated.
 
-What the reader demands (R121) or the writer sets itself (R001, R004, R007, R008, R043, R051, R053, R054, R130) cannot be
-broken by an invoice and is not repeated. R040 and R120 have a slack of 0.02 that CENT-01 and CENT-03 have not; yet they
+What the reader demands (R121) or the writer sets itself (R001, R004, R007, R008, R043, R051, R053, R054, R130) can not
+be broken by an invoice and is not repeated. R040 and R120 have a slack of 0.02 that CENT-01 and CENT-03 lack; yet they
 forbid what those demand of a currency without cents, so they stand here as well.
 """
 

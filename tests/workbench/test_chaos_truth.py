@@ -156,6 +156,19 @@ def test_several_gaps_between_two_readings_are_held_to_what_is_possible() -> Non
     assert any("is more than" in fault for fault in found.faults)
 
 
+def test_what_the_machines_counters_showed_last_is_not_known_after_several_gaps_until_it_is_seen_again() -> None:
+    truth, life = Truth(SEED, TICKS), Life(gap=GAP)
+    life.add = {"unknown": 1, "energy": -5}  # a second gap, in which the energy was last seen
+    *steps, last = life.steps(truth)
+    whole = Period(from_ms(START_MS + 2 * QUARTER_MS), from_ms(truth.end))
+    before = steps[-1].reading.registers
+    unseen = replace(last.reading, gap=whole, registers={**before, "unknown": before["unknown"] + QUARTER_MS})
+    found = Verdict()
+    losses = (LOSS, (START_MS + 2 * QUARTER_MS, truth.end))
+    judge([*steps, Step(unseen, {})], [], truth, Journal(losses, 1, 0), found)
+    assert [fault for fault in found.faults if "reading 4" in fault] == []
+
+
 def test_a_reading_that_is_missing_or_there_twice_is_a_fault() -> None:
     truth = Truth(SEED, TICKS)
     steps, usage = Life().steps(truth), quarter_hours(Life().readings(truth), meter="m")

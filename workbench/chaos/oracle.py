@@ -65,6 +65,7 @@ class _Walk:
         self._base = truth.at(begin).state
         self._seen_to = begin
         self._gap_end = -1
+        self._in_sight = True
         self._told: Mapping[str, int] = {}
         self._quarters: dict[int, Counter[str]] = {}
 
@@ -92,6 +93,7 @@ class _Walk:
         pieces = known(within, gaps)
         if grown["unknown"] > unknown > 0:
             self._verdict.unplaced += 1
+            self._in_sight = False
             self._bound(number, grown, self._truth.counted(pieces), within)
         else:
             self._verdict.expect(f"reading {number}, unknown", grown["unknown"], unknown)
@@ -130,6 +132,9 @@ class _Walk:
 
     def _totals(self, number: int, pieces: Sequence[Stretch], until: int, registers: Mapping[str, int]) -> None:
         """The machine's own counters: what they showed last before the reading, less what they showed at the begin."""
+        if not pieces and not self._in_sight:
+            return  # of a stretch with several gaps it is not known when the counters were last seen
+        self._in_sight = True
         for begin, end in pieces:
             last = self._truth.before(end) if end == until else self._truth.at(end)
             self._seen_to = max(self._seen_to, last.at if last.at >= begin else begin)

@@ -53,6 +53,7 @@ COMMANDS = {
         "app.cli.completeness:completeness", "Whether a month's registers are explained to the unit, and what is not."
     ),
     "usage": Command("app.cli.usage:usage", "A meter's usage with its marks, as known today or on a past day."),
+    "days": Command("app.cli.days:days", "Usage by local day, of a meter or of the whole fleet."),
     "components": Command("app.cli.components:group", "What of a machine wears, by which parameters, since when."),
     "wear": Command("app.cli.wear:wear", "How worn a machine's components are, who wore them, and what may be left."),
     "sessions": Command("app.cli.sessions:sessions", "A meter's sessions: signed, or cut by the service."),

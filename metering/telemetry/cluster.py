@@ -86,14 +86,14 @@ def _serve(work: _Work, name: str, connect: Callable[[], Worker]) -> None:
     """One worker's thread, until nothing is left or the worker is lost."""
     try:
         engine = connect()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a client that misses its parts ends the thread
         work.outcome.lost[name] = f"{name}: {_first_line(error)}"
         return
     while (taken := work.take()) is not None:
         batch, tries = taken
         try:
             rows = engine.run(batch)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Whatever it was, it is not this worker's any more; a batch that fails everywhere ends the run.
             work.outcome.lost[name] = f"{name}: {_first_line(error)}"
             work.give_back(batch, tries + 1, _first_line(error))
@@ -103,5 +103,5 @@ def _serve(work: _Work, name: str, connect: Callable[[], Worker]) -> None:
         engine.close()
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

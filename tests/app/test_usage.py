@@ -36,13 +36,18 @@ def shop(database: Database) -> Shop:
     return shop
 
 
-def command(shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+def run(shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     with shop.database.transaction(Role.WORKER) as session:
         name = str(session.execute(text("SELECT current_database()")).scalar_one())
     monkeypatch.setenv("SPINDLESHARE_RUN_URL", postgres.run_url(name))
     with pytest.raises(SystemExit) as ended:
-        cli.main(["usage", shop.meter.serial, "--from", "2026-05-01", "--until", "2026-05-02", *arguments])
+        cli.main(list(arguments))
     return int(str(ended.value.code or 0))
+
+
+def command(shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    day = ("usage", shop.meter.serial, "--from", "2026-05-01", "--until", "2026-05-02")
+    return run(shop, postgres, monkeypatch, *day, *arguments)
 
 
 def test_the_command_tells_then_and_now(
@@ -68,6 +73,24 @@ def test_the_command_tells_then_and_now(
     assert "changed since: 2026-05-01 00:00 spindle_on +225000" in shown
     assert command(shop, postgres, monkeypatch, "--known-on", "yesterday") == 3
     assert command(shop, postgres, monkeypatch, "--json", "--csv") == 3
+
+
+def test_days_are_told_of_one_meter_and_of_all_by_the_clock_asked_for(
+    shop: Shop, postgres: Postgres, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*arguments: str) -> str:
+        assert run(shop, postgres, monkeypatch, "days", *arguments) == 0
+        return capsys.readouterr().out
+
+    (only,) = json.loads(told(shop.meter.serial, "--period", "2026-05", "--json"))
+    assert (only["meter"], only["day"], only["grown"]) == (shop.meter.serial, "2026-05-01", {"spindle_on": 675_000})
+    rows = list(csv.DictReader(io.StringIO(told("--period", "2026-04-01/2026-06-01", "--zone", "UTC", "--csv"))))
+    assert [(row["meter"], row["day"], row["spindle_on"]) for row in rows] == [
+        (shop.meter.serial, "2026-04-30", "675000")
+    ]
+    assert "0.1875" in told("--period", "2026-05")
+    assert run(shop, postgres, monkeypatch, "days", "SN-none", "--period", "2026-05") == 3
+    assert run(shop, postgres, monkeypatch, "days", "--period", "May") == 3
 
 
 def test_the_page_shows_a_day_as_known_then_beside_today(site: Site) -> None:

@@ -162,6 +162,16 @@ def test_without_any_worker_the_reason_is_told(tmp_path: Path) -> None:
         share_out(work, [connecting(nobody)])
 
 
+def test_a_client_that_ends_its_thread_is_named(tmp_path: Path) -> None:
+    """As pyspark does where it misses its parts: it must not look like work that is still in hand."""
+
+    def ended() -> Spark:
+        raise SystemExit("no such client")
+
+    with pytest.raises(ClusterLost, match="sc://nobody: no such client"):
+        share_out(batches(tmp_path, model(days=1)), [("sc://nobody", ended)])
+
+
 def test_what_fails_everywhere_ends_the_run(tmp_path: Path, two: list[Server]) -> None:
     (work,) = batches(tmp_path, model(days=1))
     broken = Batch((tmp_path / "nothing.parquet",), work.stretches, work.from_ms, work.until_ms)

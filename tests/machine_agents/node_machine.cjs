@@ -1,12 +1,13 @@
 // A machine on node-opcua's server: an axis that moves to and fro, with the true travel counted here.
-// node node_machine.cjs FOLDER; commands on standard input: go, stop. Answers on standard output, one JSON a line.
+// node node_machine.cjs FOLDER [VALUES [refuse]]; VALUES: how many of each node its history keeps (none: no history);
+// refuse: the history is declared, and refused when it is read. Commands on standard input: go, stop. Answers on standard output, one JSON a line.
 const { OPCUAServer, OPCUACertificateManager, SecurityPolicy, MessageSecurityMode, UserTokenType, Variant, DataType,
-  StatusCodes, standardUnits } = require("node-opcua");
+  StatusCodes, HistoryReadResult } = require("node-opcua");
 const readline = require("readline");
 
 const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
-async function main(folder) {
+async function main(folder, values, refuse) {
   const certificates = new OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: true });
   await certificates.initialize();
   const server = new OPCUAServer({
@@ -30,7 +31,16 @@ async function main(folder) {
   };
   const clock = variable("Clock", DataType.DateTime, new Date());
   const position = variable("Position", DataType.Double, 0.0);
-  variable("Power", DataType.Boolean, true);
+  const power = variable("Power", DataType.Boolean, true);
+  if (values) {
+    for (const node of [position, power]) {
+      server.engine.addressSpace.installHistoricalDataNode(node, { maxOnlineValues: values });
+      const told = node.readValue();
+      node.setValueFromSource({ dataType: told.value.dataType, value: told.value.value }, StatusCodes.Good, new Date());
+      if (refuse) node._historyRead = (context, details, range, encoding, more, callback) =>
+        callback(null, new HistoryReadResult({ statusCode: StatusCodes.BadHistoryOperationUnsupported }));
+    }
+  }
 
   let going = false;
   let place = 0;
@@ -54,4 +64,4 @@ async function main(folder) {
   say({ url: `opc.tcp://127.0.0.1:${server.endpoints[0].port}` });
 }
 
-main(process.argv[2]).catch((error) => { say({ error: String(error) }); process.exit(1); });
+main(process.argv[2], Number(process.argv[3] || 0), process.argv[4] === "refuse").catch((error) => { say({ error: String(error) }); process.exit(1); });

@@ -27,6 +27,7 @@ password_file = "password"
 profile = "{profile}"
 publish_ms = {publish_ms}
 sampling_ms = 0
+queue = {queue}
 retry_max_seconds = 1
 [service]
 url = "{service}"
@@ -48,6 +49,7 @@ class AgentFolder:
     profile: str = "simulator"
     publish_ms: int = 20
     interim_seconds: int = 0
+    queue: int = 10_000
     starts: list["AgentProcess"] = field(default_factory=list)
 
     def prepare(self, key_from: "AgentFolder | None" = None) -> "AgentFolder":
@@ -74,6 +76,14 @@ class AgentFolder:
         spool = Spool(self.data)
         if text := spool.kept("source"):
             spool.commit({"source": replace(SubscriptionState.of_text(text), token="").to_text()})
+        spool.close()
+
+    def forget_subscription(self) -> None:
+        """As if the server had given it up: it can only be made anew."""
+        spool = Spool(self.data)
+        if text := spool.kept("source"):
+            gone = replace(SubscriptionState.of_text(text), token="", subscription=999_999_999)
+            spool.commit({"source": gone.to_text()})
         spool.close()
 
     def start(self) -> "AgentProcess":

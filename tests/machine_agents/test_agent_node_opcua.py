@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +70,12 @@ class NodeMachine:
 
 
 @contextmanager
-def node_machine(folder: Path) -> Iterator[NodeMachine]:
+def node_machine(folder: Path, *options: str) -> Iterator[NodeMachine]:
     folder.mkdir()
     script = Path(__file__).with_name("node_machine.cjs")
     environment = os.environ | {"NODE_PATH": str(NODE_FOLDER / "node_modules")}
     process = subprocess.Popen(
-        [str(node()), str(script), str(folder)],
+        [str(node()), str(script), str(folder), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -120,6 +121,67 @@ def test_no_movement_is_lost_over_kills(seed: int, forget_session: bool, tmp_pat
     assert list(status["source"]["missing"]) == ["axis.Y.position"]
     assert status["meter"]["dropped"]["late"] == 0
     chain([service.stored[number] for number in sorted(service.stored)])
+
+
+@contextmanager
+def away(tmp_path: Path, *options: str) -> Iterator[tuple[AgentFolder, NodeMachine]]:
+    """A machine that moves on, and an agent that metered it and was killed; the server's queue is short."""
+    with fake_service() as service, node_machine(tmp_path / "node", *options) as machine:
+        (tmp_path / "agent").mkdir()
+        (tmp_path / "agent" / "node.toml").write_text(PROFILE)
+        folder = AgentFolder(
+            tmp_path / "agent", machine.url, service.url, "node.toml", publish_ms=100, queue=5
+        ).prepare()
+        agent = folder.start()
+        agent.wait_for("subscription created")
+        wait_for_travel(folder, lambda travel: travel == 0)
+        machine.tell("go")
+        wait_for_travel(folder, lambda travel: travel > 0)
+        agent.kill()
+        moves_on(machine)
+        yield folder, machine
+
+
+def moves_on(machine: NodeMachine) -> None:
+    """Until it has moved by more than the queue holds."""
+    limit = time.monotonic() + 60
+    begin = machine.tell("go")["travel"]
+    while machine.tell("go")["travel"] < begin + 80:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def settled(folder: AgentFolder, machine: NodeMachine) -> int:
+    """The true travel, once everything that the machine did is folded."""
+    said = machine.tell("stop")
+    end = datetime.fromtimestamp(said["at"] / 1000, UTC) + timedelta(seconds=2)
+    limit = time.monotonic() + 60
+    while datetime.fromisoformat(folder.status.get("meter", {}).get("heartbeat") or _LONG_AGO) < end:
+        assert time.monotonic() < limit, folder.status
+        time.sleep(0.05)
+    return int(said["travel"]) * 1000
+
+
+_LONG_AGO = "2000-01-01T00:00:00+00:00"
+
+
+@pytest.mark.slow
+@needs_node_opcua
+def test_its_history_gives_back_what_was_missed(tmp_path: Path) -> None:
+    """What a short queue overflowed, and all between two subscriptions, also when killed while it is read."""
+    with away(tmp_path, "10000") as (folder, machine):
+        agent = folder.start()
+        agent.wait_for("recovered from history")
+        agent.kill()
+        moves_on(machine)
+        folder.forget_subscription()
+        agent = folder.start()
+        agent.wait_for("subscription created")
+        agent.kill()
+        agent = folder.start()
+        agent.wait_for("connected")
+        assert settled(folder, machine) == folder.status["meter"]["registers"]["travel.X"]
+        assert agent.stop() == 0
 
 
 def wait_for_travel(folder: AgentFolder, fits: Any) -> None:

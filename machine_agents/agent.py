@@ -129,27 +129,33 @@ async def _work(
     source = make_source(meter, status)
     reporter = Reporter(status, spool, meter, folder=config.data, keep_bytes=config.keep_mb * 1024 * 1024)
     status.note("agent", id=enrolment.agent_id, meter=enrolment.meter_serial, model=enrolment.machine_model)
-    source_task = asyncio.create_task(source.run())
     others = [
-        asyncio.create_task(courier.run(spool, enrolment.token)),
-        asyncio.create_task(reporter.run()),
+        courier.run(spool, enrolment.token),
+        reporter.run(),
         # Also without a log: what an earlier configuration kept is still sent.
-        asyncio.create_task(TelemetryCourier(config.service, files, enrolment.token, status).run(spool)),
+        TelemetryCourier(config.service, files, enrolment.token, status).run(spool),
     ]
-    stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait([source_task, *others, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (source_task, *others):
-            if task.done():
-                task.result()
-        await _cancel(source_task, *others)
+        await _until_stopped(stop, source.run(), *others)
         await _send_rest(courier, spool, enrolment.token)
     finally:
-        await _cancel(source_task, *others, stopping)
         if log is not None:
             log.close()
         with contextlib.suppress(NotStored, StoreBroken):
             reporter.note()
+
+
+async def _until_stopped(stop: asyncio.Event, *works: Coroutine[Any, Any, None]) -> None:
+    """Do all of it until the stop, or until one fails, which is then raised; none of it goes on afterwards."""
+    tasks = [asyncio.create_task(work) for work in works]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        await _cancel(*tasks, stopping)
 
 
 def _log(

@@ -10,6 +10,7 @@ from machine_agents.accrual import Policy
 from machine_agents.mtconnect_source.config import MtConnectConfig
 from metering.reading import TimeQuality
 
+_LONGEST_REQUEST_SECONDS = 3_600
 EXAMPLE = Path(__file__).with_name("agent.example.toml")
 
 
@@ -57,6 +58,7 @@ class ServiceConfig:
     code_file: Path | None = None
     batch: int = 100
     retry_max_seconds: int = 60
+    request_seconds: int = 30
     schedule_poll_seconds: int = 300
 
 
@@ -198,7 +200,7 @@ _KINDS: Mapping[str, Callable[[Mapping[str, Any], Path], SourceConfig | MtConnec
 
 
 def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
-    numbers = {"batch", "retry_max_seconds", "schedule_poll_seconds"}
+    numbers = {"batch", "retry_max_seconds", "request_seconds", "schedule_poll_seconds"}
     _only(raw, {"url", "code_file"} | numbers, "service.")
     url = _get(raw, "service.url", str)
     if not url.startswith(("http://", "https://")):
@@ -207,6 +209,10 @@ def _service(raw: Mapping[str, Any], base: Path) -> ServiceConfig:
     given = {name: _number(raw, f"service.{name}") for name in numbers & raw.keys()}
     if given.get("schedule_poll_seconds") == 0:
         raise BadConfig("service.schedule_poll_seconds must be at least 1: how often to ask for the cut schedule")
+    if not 1 <= given.get("request_seconds", 30) <= _LONGEST_REQUEST_SECONDS:
+        raise BadConfig(
+            f"service.request_seconds must be 1 to {_LONGEST_REQUEST_SECONDS}: how long an answer is waited for"
+        )
     return ServiceConfig(url=url.rstrip("/"), code_file=base / code if code else None, **given)
 
 

@@ -23,7 +23,6 @@ from machine_agents.status import Status
 from metering.ocmf import PrivateKey, public_to_pem
 
 _FIRST_PAUSE_SECONDS = 0.5
-_REQUEST_SECONDS = 30
 _MAX_BATCH_BYTES = 1024 * 1024
 _REFUSALS = "Spindleshare-Refused"
 _ASKED_AT_ONCE = 100
@@ -70,7 +69,7 @@ class Courier:
         self._pause = pause
         self._wait = _FIRST_PAUSE_SECONDS
         self.planner: CutPlanner | None = None
-        self._client = httpx.AsyncClient(base_url=config.url, timeout=_REQUEST_SECONDS)
+        self._client = httpx.AsyncClient(base_url=config.url, timeout=config.request_seconds)
 
     async def close(self) -> None:
         await self._client.aclose()

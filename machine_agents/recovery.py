@@ -27,7 +27,6 @@ from metering.chain import Chain, Fault
 from metering.ocmf import BadSignature, OcmfError, Sealed
 
 _FILES = ("spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm")
-_REQUEST_SECONDS = 30
 
 
 class NotRecovered(Exception):
@@ -71,7 +70,7 @@ def _served_chain(config: AgentConfig, known: Enrolment) -> Chain:
         answer = httpx.get(
             f"{config.service.url}/api/agents/chain",
             headers={"Authorization": f"Bearer {known.token}"},
-            timeout=_REQUEST_SECONDS,
+            timeout=config.service.request_seconds,
         ).raise_for_status()
         return _chain(answer.json(), known)
     except httpx.HTTPError as error:

@@ -8,28 +8,27 @@ from typing import Annotated, Any
 
 import typer
 
+_Recording = Annotated[Path, typer.Argument(help="A recording, our own format or a `time|item|value` log; .xz too.")]
+_Endpoint = Annotated[str, typer.Option(help="Where to serve; port 0 takes a free one.")]
+_PasswordFile = Annotated[Path, typer.Option(help="File with that user's password in its first line.")]
+_Speed = Annotated[
+    float | None, typer.Option(help="Recorded seconds per second; default: as fast as it is acknowledged.", min=1)
+]
+_UntilPlayed = Annotated[bool, typer.Option("--until-played", help="End when everything has been acknowledged.")]
+_TrustFirst = Annotated[bool, typer.Option(help="Trust the first client certificate while none is trusted yet.")]
+
 
 def simulate(
-    recording: Annotated[Path, typer.Argument(help="A recording, our own format or a `time|item|value` log; .xz too.")],
-    endpoint: Annotated[str, typer.Option(help="Where to serve; port 0 takes a free one.")] = (
-        "opc.tcp://127.0.0.1:4840"
-    ),
+    recording: _Recording,
+    endpoint: _Endpoint = "opc.tcp://127.0.0.1:4840",
     user: Annotated[str, typer.Option(help="The user that a client must log in as.")] = "agent",
-    password_file: Annotated[Path, typer.Option(help="File with that user's password in its first line.")] = Path(
-        "opcua-password"
-    ),
+    password_file: _PasswordFile = Path("opcua-password"),
     folder: Annotated[Path, typer.Option(help="Certificates: own, trusted, rejected.")] = Path("simulator-pki"),
     day: Annotated[str, typer.Option(help="Play only this UTC day, such as 2018-05-29.")] = "",
-    speed: Annotated[
-        float | None, typer.Option(help="Recorded seconds per second; default: as fast as it is acknowledged.", min=1)
-    ] = None,
+    speed: _Speed = None,
     live: Annotated[bool, typer.Option("--live", help="Go on live afterwards, with the seeded model.")] = False,
-    until_played: Annotated[
-        bool, typer.Option("--until-played", help="End when everything has been acknowledged.")
-    ] = False,
-    trust_first: Annotated[
-        bool, typer.Option(help="Trust the first client certificate while none is trusted yet.")
-    ] = True,
+    until_played: _UntilPlayed = False,
+    trust_first: _TrustFirst = True,
     seed: Annotated[int, typer.Option(help="The model's seed, for --live.")] = 0,
     status_file: Annotated[Path | None, typer.Option(help="Keep the progress in this JSON file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")] = False,

@@ -46,6 +46,7 @@ def test_every_command_has_help(verb: str) -> None:
         (('user = "u"', 'user = "u"\nqueue = -1'), "source.queue must be a whole number"),
         (('user = "u"', 'user = "u"\nquue = 1'), "source.quue is not known"),
         (("[service]", "[meter]\nclock = 'roughly'\n[service]"), "meter.clock 'roughly' must be one of"),
+        (("[service]", "[service]\nrequest_seconds = 0"), "service.request_seconds must be 1 to 3600"),
         (("[service]", "[service"), "is no TOML"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -177,4 +178,22 @@ def test_an_answer_that_is_no_receipt_is_a_failure_to_retry(service: FakeService
     service.faults = [204]
     with pytest.raises((httpx.HTTPError, httpx.DecodingError)):
         asyncio.run(patient.courier.send_batch(spool, TOKEN))
+    assert spool.counts().sent == 0
+
+
+def test_an_answer_is_waited_for_as_long_as_is_configured(spool: Spool, tmp_path: Path) -> None:
+    """A service that takes the request and never answers: the batch stays, and the next attempt is due."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        (tmp_path / "code").write_text(CODE)
+        config = ServiceConfig(f"http://127.0.0.1:{mute.getsockname()[1]}", tmp_path / "code", request_seconds=1)
+        status = Status(None, None, clock=lambda: datetime.now(UTC), monotonic=time.monotonic)
+        courier = Courier(config, tmp_path, KEY, "test", status)
+
+        async def ask() -> None:
+            async with asyncio.timeout(20):  # the default is longer
+                with pytest.raises(httpx.ReadTimeout):
+                    await courier.send_batch(spool, TOKEN)
+            await courier.close()
+
+        asyncio.run(ask())
     assert spool.counts().sent == 0

@@ -70,9 +70,8 @@ def _told(rows: Iterable[Line]) -> Iterable[Line]:
     """Say each on standard error as it comes: a long benchmark that is stopped has said what it knew."""
     for row in rows:
         if isinstance(row, Row):
-            sign = "≥" if row.better == "higher" else "≤"
             spread = f"spread {row.spread:.0%} in {row.runs} runs"
-            typer.echo(f"{row.name}: {row.ratio:.3f} ({sign} {row.goal}), {spread}", err=True)
+            typer.echo(f"{row.name}: {row.ratio:.3f} ({_goal(row)}), {spread}", err=True)
         yield row
 
 
@@ -82,6 +81,10 @@ def _load(name: str) -> Callable[..., Iterable[Line]]:
     module, _, function = BENCHES[name].partition(":")
     found: Callable[..., Iterable[Line]] = getattr(importlib.import_module(module), function)
     return found
+
+
+def _goal(row: Row) -> str:
+    return "no goal" if row.goal is None else f"{'≥' if row.better == 'higher' else '≤'} {row.goal}"
 
 
 def _figure(value: float) -> str:
@@ -111,9 +114,10 @@ def _show_ratios(rows: Sequence[Row]) -> None:
     for heading in ("name", "unit", "ours", "limit", "ratio", "goal", "holds", "runs", "spread"):
         table.add_column(heading, justify="left" if heading in ("name", "unit") else "right")
     for row in rows:
-        sign = "≥" if row.better == "higher" else "≤"
         holds = "[green]yes[/]" if row.holds else "[red]no[/]"
-        figures = (_figure(row.ours), _figure(row.limit), f"{row.ratio:.3f}", f"{sign} {row.goal}")
+        if row.goal is None:
+            holds = ""
+        figures = (_figure(row.ours), _figure(row.limit), f"{row.ratio:.3f}", _goal(row))
         table.add_row(row.name, row.unit, *figures, holds, str(row.runs), f"{row.spread:.0%}")
     console = Console()
     console.print(table)

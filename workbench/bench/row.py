@@ -24,8 +24,8 @@ class TooFewRuns(ValueError):
 class Row:
     """`ours` and `limit` are medians in `unit`; `ratio` is the median of the runs' own ratios ours / limit.
 
-    `holds` says whether the ratio reaches `goal`. `spread` is the largest ratio less the smallest, as a share of the
-    median. `how` says what was measured, so that the figure can be judged.
+    `holds` says whether the ratio reaches `goal`; a row without a goal is information, and holds. `spread` is the
+    largest ratio less the smallest, as a share of the median. `how` says what was measured, so that it can be judged.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Row:
     limit: float
     ratio: float
     better: Better
-    goal: float
+    goal: float | None
     holds: bool
     runs: int
     spread: float
@@ -47,7 +47,7 @@ def compare(
     ours: Measurement,
     limit: Measurement,
     unit: str,
-    goal: float,
+    goal: float | None,
     better: Better = Better.HIGHER,
     runs: int,
     how: str,
@@ -74,7 +74,7 @@ def compare(
         ratio=ratio,
         better=better,
         goal=goal,
-        holds=ratio >= goal if better is Better.HIGHER else ratio <= goal,
+        holds=goal is None or (ratio >= goal if better is Better.HIGHER else ratio <= goal),
         runs=runs,
         spread=(max(ratios) - min(ratios)) / ratio,
         how=how,

@@ -15,7 +15,6 @@ ITEMS = (100, 1000)
 TICKS = 100
 SIDES = ("handler", "ours", "session")
 CPU_GOAL = 0.8
-SESSION_GOAL = 0.5
 MEMORY_GOAL = 1.5
 _MIB = 1024 * 1024
 _HOW = (
@@ -60,7 +59,7 @@ def rows_of(items: int, runs: Sequence[Run]) -> list[Row]:
     size = f"{items} nodes"
     changes = runs[0].costs["ours"].measured
 
-    def speed(name: str, limit: str, goal: float, limit_text: str) -> Row:
+    def speed(name: str, limit: str, goal: float | None, limit_text: str) -> Row:
         return compare(
             f"agent, {size}{name}",
             ours=lambda number: runs[number].costs["ours"].per_cpu_second,
@@ -85,7 +84,8 @@ def rows_of(items: int, runs: Sequence[Run]) -> list[Row]:
 
     return [
         speed("", "handler", CPU_GOAL, _HANDLER),
-        speed(", bare session", "session", SESSION_GOAL, _SESSION),
+        # Information: nobody can bill by what that loop does, which keeps nothing; it shows what keeping costs.
+        speed(", bare session", "session", None, _SESSION),
         memory("idle", "idle_bytes"),
         memory("busy", "busy_bytes"),
         _complete(size, runs),

@@ -46,6 +46,8 @@ retry_max_seconds = 1
 schedule_poll_seconds = 300
 [meter]
 silence_ms = 7200000
+# The test sets the machine's time, many minutes at once.
+clock_limit_seconds = 86400
 interim_seconds = 0
 """
 

@@ -1,6 +1,8 @@
 """The roll-up on a cluster that speaks Spark Connect (Spark, Sail). The only place that knows pyspark."""
 
+import sys
 import warnings
+from importlib.machinery import ModuleSpec
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,10 +16,18 @@ class ClusterMissing(Exception):
     """The cluster cannot be used: install `spindleshare[cluster]`, and check the address sc://host:port."""
 
 
+def _stand_as_a_program() -> None:
+    """pyspark takes a program without a file (`python -c`, a test runner's worker) for its doctests, and ends it."""
+    main = sys.modules["__main__"]
+    if main.__spec__ is None and not hasattr(main, "__file__"):
+        main.__spec__ = ModuleSpec("__main__", None)
+
+
 class Spark:
     """A session on one server, `url` such as sc://host:15002. It must see the telemetry folder under the same path."""
 
     def __init__(self, url: str) -> None:
+        _stand_as_a_program()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)

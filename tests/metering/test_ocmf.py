@@ -288,7 +288,7 @@ def test_keys_travel_as_pem() -> None:
 
 
 def test_a_month_is_small_and_quick_to_check() -> None:
-    """3 000 records: under 4.5 MB of text, parsed and verified in seconds of processor time, whatever else the machine does."""
+    """3 000 records: under 4.5 MB of text, parsed and verified in seconds of processor time."""
     texts = [ocmf.seal(month_record(number), KEY).text for number in range(1, 3001)]
     assert sum(map(len, texts)) < 4_500_000
     began = time.process_time()

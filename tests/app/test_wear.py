@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from litestar import Litestar
@@ -198,7 +199,9 @@ def test_over_http(shop: Shop) -> None:
         assert http.post(entries, content=b"{}", headers={"content-type": "text/plain"}).status_code == 415
         found = http.get(f"{path}/wear", params={"start": "2026-05-01", "until": "2026-06-01"}).json()
         assert found["components"][0]["present"]["whole"]["used"] == found["components"][0]["in_period"]["used"]
-        known = http.get(f"{path}/components", params={"known_on": f"{clock.now():%Y-%m-%d}"}).json()["components"]
+        # A day is the machine's: in the evening of UTC it is another one there.
+        today = clock.now().astimezone(ZoneInfo(shop.listing.zone)).date().isoformat()
+        known = http.get(f"{path}/components", params={"known_on": today}).json()["components"]
         assert len(known[0]["entries"]) == 4
         assert http.get(f"{path}/components", params={"known_on": "2026-01-01"}).json() == {"components": []}
         assert http.get(f"{path}/wear", params={"start": "soon"}).status_code == 400

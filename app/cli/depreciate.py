@@ -131,7 +131,9 @@ def _show_schedule(found: "Schedule", *, yearly: bool) -> None:
         typer.echo(
             f"{one.component}: recovered {one.recovered} by its price, booked {one.booked}, difference {one.difference}"
         )
-    typer.echo("  ".join(f"{name.replace('_', ' ')} {amount}" for name, amount in totals(found).items() if amount))
+    always = ("cost", "charged", "net_book_value")
+    told_totals = [(name, amount) for name, amount in totals(found).items() if amount or name in always]
+    typer.echo("  ".join(f"{name.replace('_', ' ')} {amount}" for name, amount in told_totals))
 
 
 def _show_prices(found: "PriceList") -> None:

@@ -73,3 +73,11 @@ def _out(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         main(list(arguments))
     assert left.value.code == 0
     return capsys.readouterr().out
+
+
+def test_a_book_value_of_nothing_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "file.json"
+    method = {"kind": "straight_line", "months": 12}
+    parts = [{"code": "all", "cost": "1200.00", "residual": "0", "method": method}]
+    path.write_text(json.dumps({"asset": "m", "currency": "CNY", "first_month": "2026-01", "components": parts}))
+    assert "charged 1,200.00 CNY  net book value 0.00 CNY" in _out(capsys, "depreciate", str(path))
